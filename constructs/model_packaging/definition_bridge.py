@@ -1,0 +1,111 @@
+"""From a step of the SageMaker SDK to a property of ``AWS::SageMaker::Pipeline``.
+
+The SDK parses URIs and role ARNs while it renders, and a CDK token is neither. So every token is
+replaced by a placeholder of the right shape before the SDK sees it, and put back afterwards.
+"""
+
+import json
+import re
+from typing import Any, TypeVar
+
+from aws_cdk import Stack
+
+_T = TypeVar("_T")
+
+_TOKEN = re.compile(r"\$\{Token\[[^\]]+\]\}")
+_ROLE_ARN_SHAPE = "arn:aws:iam::000000000000:role/{}"
+
+
+class DefinitionBridge:
+    """Hides the tokens of one pipeline from the SDK, and shows them again in its definition.
+
+    Args:
+        stack: The stack that the pipeline belongs to.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._tokens: dict[str, str] = {}
+
+    def hide(self, value: _T) -> _T:
+        """Replace every token in a string, or in the strings of a list, tuple or dictionary.
+
+        Args:
+            value: A setting that may contain tokens. Anything else is returned as it is.
+
+        Returns:
+            The setting with placeholders that are legal in names, paths, keys and bucket names.
+        """
+        hidden: Any = value
+        if isinstance(value, str):
+            hidden = _TOKEN.sub(lambda match: self._placeholder(match.group()), value)
+        elif isinstance(value, dict):
+            hidden = {key: self.hide(item) for key, item in value.items()}
+        elif isinstance(value, (list, tuple)):
+            hidden = type(value)(self.hide(item) for item in value)
+        return hidden  # type: ignore[no-any-return]
+
+    def hide_role(self, role_arn: str) -> str:
+        """Replace a role's ARN: the SDK asks IAM about a role that has no slash."""
+        if not _TOKEN.fullmatch(role_arn):
+            return self.hide(role_arn)
+        return self._placeholder(role_arn, shape=_ROLE_ARN_SHAPE)
+
+    def show(self, definition: dict[str, Any]) -> dict[str, Any]:
+        """Write a rendered definition as the property ``PipelineDefinition``.
+
+        The body stays inline and one JSON line is one element of a ``Fn::Join``, so that a
+        change of one setting is a change of one line in ``cdk diff``. (``Stack.to_json_string``
+        alone would write a single line, and drops nulls.)
+
+        Args:
+            definition: What the SDK rendered from hidden values.
+
+        Returns:
+            ``{"PipelineDefinitionBody": {"Fn::Join": …}}``, with every token in its place.
+
+        Raises:
+            ValueError: A hidden value did not come back; names it.
+        """
+        leaves: list[str] = []
+        seen: set[str] = set()
+
+        def restore(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: restore(item) for key, item in value.items()}
+            if isinstance(value, list):
+                return [restore(item) for item in value]
+            if not isinstance(value, str):
+                return value
+            shown = value
+            for placeholder, token in self._tokens.items():
+                if placeholder in shown:
+                    seen.add(placeholder)
+                    shown = shown.replace(placeholder, token)
+            if shown == value:
+                return value
+            leaves.append(self._stack.to_json_string(shown))
+            return f"\x00{len(leaves) - 1}\x00"
+
+        text = json.dumps(restore(definition), indent=2, ensure_ascii=False)
+        lost = [token for placeholder, token in self._tokens.items() if placeholder not in seen]
+        if lost:
+            values = ", ".join(json.dumps(self._stack.resolve(token)) for token in lost)
+            raise ValueError(
+                f"the rendered pipeline definition lost {values}: the SageMaker SDK changed or "
+                "dropped the value it was given; write it without deploy-time parts"
+            )
+        lines = [
+            re.sub(r'"\\u0000(\d+)\\u0000"', lambda match: leaves[int(match.group(1))], line)
+            for line in text.splitlines()
+        ]
+        return {"PipelineDefinitionBody": {"Fn::Join": ["\n", lines]}}
+
+    def _placeholder(self, token: str, shape: str = "{}") -> str:
+        for placeholder, known in self._tokens.items():
+            if known == token:
+                return placeholder
+        # Fixed width and a closing letter: no placeholder is the beginning of another.
+        placeholder = shape.format(f"cdktoken{len(self._tokens):04d}x")
+        self._tokens[placeholder] = token
+        return placeholder

@@ -1,0 +1,184 @@
+"""The SageMaker pipeline that packages a model."""
+
+from typing import Any
+
+from aws_cdk import ArnFormat, Aws, CfnMapping, Stack, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from model_packaging.definition_bridge import DefinitionBridge
+from model_packaging.model_upload import ModelUpload
+from model_packaging.roles import PackagingRoles
+from model_packaging.step import MIMSPackagingStepBuilder, PackageStepConfig, render_definition
+from model_packaging.step.sklearn_image import (
+    image_accounts,
+    image_repository,
+    image_tag,
+    image_uri,
+)
+
+# Left out of the asset, so that running or browsing the scripts doesn't change its hash.
+_NOT_SHIPPED = [
+    "__pycache__",
+    "*.pyc",
+    ".DS_Store",
+    ".env",
+    ".git",
+    ".ipynb_checkpoints",
+]
+
+
+class PackagingPipeline(Construct):
+    """A SageMaker pipeline with one step: join a model with its inference scripts.
+
+    Creates the pipeline with its definition inline, the two roles, and the packaging script and
+    the inference scripts as assets. Grants the job's role to read the model's keys and the two
+    assets, and to write below ``config.pipeline_s3_loc``.
+
+    Args:
+        config: Settings of the packaging step. May contain CDK tokens.
+        model: Where models come from.
+
+    Attributes:
+        cfn_pipeline: The ``AWS::SageMaker::Pipeline``.
+        pipeline_name: Its name.
+        pipeline_arn: Its ARN.
+        required_parameters: Names of the parameters that every execution must be given.
+        packaged_s3_uri: S3 prefix of the packages.
+        roles: The pipeline's and the job's role.
+
+    Raises:
+        ValueError: The stack's region or the framework version has no scikit-learn container, or
+            a package would start the pipeline again.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: PackageStepConfig,
+        model: ModelUpload,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        _refuse_loop(config, model)
+        self._config = config
+        self._model = model
+        self._bridge = DefinitionBridge(Stack.of(self))
+        self.pipeline_name = config.pipeline_name
+        self.packaged_s3_uri = config.pipeline_s3_loc
+        self._packaging_script = self._build_asset("PackagingScript", str(config.get_script_path()))
+        self._inference_scripts = self._build_asset("InferenceScripts", str(config.source_dir))
+        self.roles = self._build_roles()
+        definition = self._render()
+        self.required_parameters = [
+            parameter["Name"]
+            for parameter in definition["Parameters"]
+            if "DefaultValue" not in parameter
+        ]
+        self.cfn_pipeline = self._build_pipeline(definition)
+        self.pipeline_arn = Stack.of(self).format_arn(
+            service="sagemaker",
+            resource="pipeline",
+            resource_name=self.cfn_pipeline.ref,
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+
+    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a principal start executions of this pipeline."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["sagemaker:StartPipelineExecution"],
+            resource_arns=[self.pipeline_arn],
+        )
+
+    def _build_asset(self, construct_id: str, path: str) -> s3_assets.Asset:
+        return s3_assets.Asset(self, construct_id, path=path, exclude=_NOT_SHIPPED)
+
+    def _build_roles(self) -> PackagingRoles:
+        roles = PackagingRoles(
+            self,
+            "Roles",
+            image_repository_arn=Stack.of(self).format_arn(
+                service="ecr",
+                account=self._image_account(),
+                resource="repository",
+                resource_name=image_repository(self._config.processing_framework_version),
+            ),
+        )
+        roles.grant_read(self._model.bucket.bucket_arn, self._model.key_pattern)
+        for asset in (self._packaging_script, self._inference_scripts):
+            roles.grant_read(asset.bucket.bucket_arn, asset.s3_object_key)
+        roles.grant_write(
+            f"arn:{Aws.PARTITION}:s3:::{self.packaged_s3_uri.removeprefix('s3://')}/*"
+        )
+        return roles
+
+    def _render(self) -> dict[str, Any]:
+        hide = self._bridge.hide
+        source = self._model.model_source()
+        builder = MIMSPackagingStepBuilder(
+            self._config.model_copy(update=hide(dict(self._config))),
+            role=self._bridge.hide_role(self.roles.job_role.role_arn),
+            packaging_script_uri=hide(_s3_uri(self._packaging_script)),
+            inference_scripts_uri=hide(_s3_uri(self._inference_scripts)),
+            image_uri=hide(self._image_uri()),
+            environment=source.environment,
+        )
+        return render_definition(
+            hide(self.pipeline_name),
+            parameters=source.parameters,
+            steps=[builder.create_step(source.uri)],
+        )
+
+    def _build_pipeline(self, definition: dict[str, Any]) -> sagemaker.CfnPipeline:
+        pipeline = sagemaker.CfnPipeline(
+            self,
+            "Pipeline",
+            pipeline_name=self.pipeline_name,
+            pipeline_description=self._config.pipeline_description,
+            # Not the typed PipelineDefinitionProperty: it writes its keys in lower case, which
+            # the service refuses (aws-cdk issue 25774).
+            pipeline_definition=self._bridge.show(definition),
+            role_arn=self.roles.pipeline_role.role_arn,
+        )
+        # An execution must find its permissions in place.
+        pipeline.node.add_dependency(self.roles)
+        return pipeline
+
+    def _image_account(self) -> str:
+        version, region = self._config.processing_framework_version, Stack.of(self).region
+        if not Token.is_unresolved(region):
+            return image_uri(version, region).partition(".")[0]
+        mapping = self.node.try_find_child("SKLearnRegistry") or CfnMapping(
+            self,
+            "SKLearnRegistry",
+            mapping={
+                name: {"account": account} for name, account in image_accounts(version).items()
+            },
+        )
+        assert isinstance(mapping, CfnMapping)  # noqa: S101  # narrows the type
+        return mapping.find_in_map(Aws.REGION, "account")
+
+    def _image_uri(self) -> str:
+        version, region = self._config.processing_framework_version, Stack.of(self).region
+        if not Token.is_unresolved(region):
+            return image_uri(version, region)
+        registry = f"{self._image_account()}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}"
+        return f"{registry}/{image_repository(version)}:{image_tag(version)}"
+
+
+def _s3_uri(asset: s3_assets.Asset) -> str:
+    # Not asset.s3_object_url: without a region in the stack, all of that is one token.
+    return f"s3://{asset.s3_bucket_name}/{asset.s3_object_key}"
+
+
+def _refuse_loop(config: PackageStepConfig, model: ModelUpload) -> None:
+    if model.matches_below(config.pipeline_s3_loc):
+        raise ValueError(
+            f"pipeline_s3_loc {config.pipeline_s3_loc!r} and the uploads below {model.prefix!r} "
+            "overlap: every package would start the pipeline again; choose a prefix for packages "
+            "outside that of uploads"
+        )

@@ -1,0 +1,19 @@
+"""The step half: the packaging step as the SageMaker SDK builds it. Knows nothing of the CDK."""
+
+from model_packaging.step.builder_base import StepBuilderBase
+from model_packaging.step.config import PackageStepConfig
+from model_packaging.step.definition import render_definition
+from model_packaging.step.model_source import ModelSource, UploadParameters
+from model_packaging.step.offline import offline, offline_session
+from model_packaging.step.packaging import MIMSPackagingStepBuilder
+
+__all__ = [
+    "MIMSPackagingStepBuilder",
+    "ModelSource",
+    "PackageStepConfig",
+    "StepBuilderBase",
+    "UploadParameters",
+    "offline",
+    "offline_session",
+    "render_definition",
+]

@@ -1,0 +1,87 @@
+"""What every step builder shares: names that AWS accepts, and the role and session."""
+
+import hashlib
+import re
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from model_packaging.step.config import PackageStepConfig
+from model_packaging.step.offline import offline_session
+
+if TYPE_CHECKING:
+    from sagemaker.core.workflow.pipeline_context import PipelineSession
+
+
+class StepBuilderBase(ABC):
+    """Builds one SageMaker pipeline step from its configuration.
+
+    Args:
+        config: The step's settings.
+        role: ARN of the role that the step's job assumes.
+        sagemaker_session: Session of the SDK objects. Default: the offline session.
+    """
+
+    STEP_NAMES: ClassVar[Mapping[str, str]] = {"Package": "PackagingStep"}
+
+    def __init__(
+        self,
+        config: PackageStepConfig,
+        *,
+        role: str,
+        sagemaker_session: "PipelineSession | None" = None,
+    ) -> None:
+        self.config = config
+        self.role = role
+        self.session = sagemaker_session or offline_session()
+
+    @abstractmethod
+    def validate_configuration(self) -> None:
+        """Check what the builder needs of its configuration.
+
+        Raises:
+            ValueError: What is missing or can't work.
+        """
+
+    @abstractmethod
+    def create_step(
+        self, model_artifacts_input_source: Any, dependencies: list[Any] | None = None
+    ) -> Any:
+        """Build the step."""
+
+    def _get_step_name(self, step: str) -> str:
+        """Name of a step in the definition: ``Package`` gives ``PackagingStep``.
+
+        Raises:
+            ValueError: The step has no name here.
+        """
+        try:
+            return self.STEP_NAMES[step]
+        except KeyError:
+            known = ", ".join(sorted(self.STEP_NAMES))
+            raise ValueError(f"{step!r} is not a step of this library; it has: {known}") from None
+
+    @staticmethod
+    def _sanitize_name_for_sagemaker(name: str, max_length: int = 63) -> str:
+        """A SageMaker name (``[a-zA-Z0-9](-*[a-zA-Z0-9])*``) as close to ``name`` as it gets.
+
+        Args:
+            name: Any text.
+            max_length: Most characters of the result, 1 or more.
+
+        Returns:
+            1 to ``max_length`` ASCII letters, digits and single inner hyphens. A text without a
+            single usable character gives a short name derived from its digest.
+
+        Raises:
+            ValueError: ``max_length`` is less than 1.
+        """
+        if max_length < 1:
+            raise ValueError(f"max_length is {max_length}; a SageMaker name has 1 or more")
+        ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        usable = re.sub(r"[^a-zA-Z0-9]+", "-", ascii_name).strip("-")
+        if not usable:
+            digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+            usable = f"x{digest[:8]}"
+        return usable[:max_length].rstrip("-")

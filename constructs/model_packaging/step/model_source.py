@@ -1,0 +1,59 @@
+"""Where the packaging step's model comes from, as the definition expresses it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from model_packaging.step import contract
+from model_packaging.step.offline import offline
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """One model source and all that the definition says about it.
+
+    Attributes:
+        uri: S3 URI of the model: a string, or an SDK expression of pipeline parameters or of an
+            upstream step's properties.
+        parameters: SDK pipeline parameters that ``uri`` and ``environment`` use.
+        environment: Environment variables of the job, whose values may be SDK expressions.
+    """
+
+    uri: Any
+    parameters: tuple[Any, ...] = ()
+    environment: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UploadParameters:
+    """Names of the pipeline parameters that tell which object was uploaded.
+
+    Attributes:
+        bucket: Parameter with the bucket's name.
+        key: Parameter with the object's key.
+        etag: Parameter with the object's ETag.
+    """
+
+    bucket: str = "ModelBucket"
+    key: str = "ModelKey"
+    etag: str = "ModelETag"
+
+    @offline()
+    def model_source(self) -> ModelSource:
+        """The uploaded object as a model source.
+
+        A rule can pass whole values of an event only, so bucket and key travel apart and are
+        joined here. SageMaker's cache compares URIs, not contents ("Caching pipeline steps"): a
+        model uploaded anew under the same key would give the old package, were its ETag not
+        part of the step.
+        """
+        from sagemaker.core.workflow.functions import Join
+        from sagemaker.core.workflow.parameters import ParameterString
+
+        bucket, key, etag = (
+            ParameterString(name=name) for name in (self.bucket, self.key, self.etag)
+        )
+        return ModelSource(
+            uri=Join(on="/", values=["s3:/", bucket, key]),
+            parameters=(bucket, key, etag),
+            environment={contract.MODEL_ETAG_VARIABLE: etag},
+        )
