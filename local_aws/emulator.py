@@ -1,0 +1,60 @@
+"""The local AWS as a process: moto on a free loopback port, with its gaps filled.
+
+Prints one line, the port, when it is ready. Ends when its standard input ends, so that it can't
+outlive whoever started it.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+
+
+def main() -> None:
+    """Serve until standard input is closed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True, help="folder for executions")
+    parser.add_argument("--region", required=True)
+    options = parser.parse_args()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    # moto reads these when it is imported.
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": options.region,
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",  # cdk bootstrap attaches one
+    }
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
+
+    from local_aws import deployments, event_delivery, executions
+
+    class Handler(MotoRequestHandler):  # type: ignore[misc]  # moto is not checked
+        protocol_version = "HTTP/1.1"  # keep-alive: a deployment is hundreds of requests
+
+        def log_request(self, code: object = "-", size: object = "-") -> None:
+            """Log faults only."""
+            if str(code).startswith("5"):
+                super().log_request(code, size)
+
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler)
+    os.environ["AWS_ENDPOINT_URL"] = f"http://localhost:{server.port}"
+    deployments.install()
+    event_delivery.install()
+    executions.install(options.directory)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.port, flush=True)
+    sys.stdin.read()
+    os._exit(0)  # running steps are of no use to anyone now
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""EventBridge between S3 and SageMaker, which moto does not connect.
+
+An upload becomes the event that S3 sends ("Amazon S3 event notifications with EventBridge"),
+every rule is asked with moto's own pattern matcher, a target's JSON paths are resolved, and the
+pipeline is started. What can't be delivered goes to the target's dead-letter queue, if the
+queue's policy lets EventBridge write to it.
+"""
+
+import datetime
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+import botocore.exceptions
+from moto.events.models import events_backends
+from moto.s3 import notifications
+
+logger = logging.getLogger(__name__)
+
+Event = dict[str, Any]
+
+# The API call that S3 names as the reason of an "Object Created" event.
+_REASONS = {
+    "CompleteMultipartUpload": "CompleteMultipartUpload",
+    "Copy": "CopyObject",
+    "Post": "POST Object",
+    "Put": "PutObject",
+}
+
+
+def install() -> None:
+    """Send the object events of moto's S3 through this module."""
+    notifications._send_event_bridge_message = _object_event
+
+
+def _object_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    event: Event = {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": notifications._detail_type(event_name),
+        "source": "aws.s3",
+        "account": account_id,
+        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": bucket.region_name,
+        "resources": [bucket.arn],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket.name},
+            "object": {
+                "key": key.name,
+                "size": key.size,
+                "etag": key.etag.replace('"', ""),
+                "version-id": key.version_id,
+                "sequencer": f"{int(now.timestamp() * 1e6):016X}",
+            },
+            "request-id": uuid.uuid4().hex[:16].upper(),
+            "requester": account_id,
+            "source-ip-address": "127.0.0.1",
+            "reason": _REASONS.get(event_name.rpartition(":")[2], event_name),
+        },
+    }
+    # S3 answers the upload before anything has been delivered.
+    threading.Thread(target=deliver, args=(account_id, event), daemon=True).start()
+
+
+def deliver(account_id: str, event: Event) -> None:
+    """Give an event to the targets of every rule that matches it.
+
+    Args:
+        account_id: Account of the event buses.
+        event: The event, as EventBridge passes it.
+    """
+    backend = events_backends[account_id][event["region"]]
+    for bus in list(backend.event_buses.values()):
+        for rule in list(bus.rules.values()):
+            if rule.state == "ENABLED" and rule.event_pattern.matches_event(event):
+                for target in list(rule.targets):
+                    _deliver_to(rule, target, event)
+
+
+def _deliver_to(rule: Any, target: Mapping[str, Any], event: Event) -> None:
+    try:
+        _start_pipeline(target, event)
+    except botocore.exceptions.ClientError as fault:
+        error = fault.response["Error"]
+        _send_dead_letter(rule, target, event, error["Code"], error["Message"])
+    except Exception as fault:
+        logger.exception("rule %s could not deliver to %s", rule.name, target["Arn"])
+        _send_dead_letter(rule, target, event, type(fault).__name__, str(fault))
+
+
+def _start_pipeline(target: Mapping[str, Any], event: Event) -> None:
+    service, resource = target["Arn"].split(":", 5)[2::3]
+    kind, _, name = resource.partition("/")
+    if (service, kind) != ("sagemaker", "pipeline"):
+        raise NotImplementedError(f"the local AWS delivers to pipelines, not to {target['Arn']}")
+    parameters = target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
+    boto3.client("sagemaker").start_pipeline_execution(
+        PipelineName=name,
+        PipelineParameters=[
+            {"Name": parameter["Name"], "Value": resolve(parameter["Value"], event)}
+            for parameter in parameters
+        ],
+    )
+
+
+def resolve(value: str, event: Event) -> str:
+    """The value of a target's parameter.
+
+    Args:
+        value: A JSON path, which is the whole value ("Dynamic path parameters" in the
+            EventBridge User Guide), or a constant.
+        event: The event that the path leads into.
+
+    Returns:
+        What the path leads to; a constant as it is.
+
+    Raises:
+        ValueError: The path leads nowhere.
+    """
+    if not value.startswith("$."):
+        return value
+    found: Any = event
+    for name in value[2:].split("."):
+        if not isinstance(found, dict) or name not in found:
+            raise ValueError(f"the event has nothing at {value}")
+        found = found[name]
+    return found if isinstance(found, str) else json.dumps(found)
+
+
+def _send_dead_letter(
+    rule: Any, target: Mapping[str, Any], event: Event, code: str, message: str
+) -> None:
+    arn = target.get("DeadLetterConfig", {}).get("Arn")
+    if arn is None:
+        logger.error("rule %s lost an event: %s: %s", rule.name, code, message)
+        return
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+    policy = json.loads(attributes.get("Attributes", {}).get("Policy") or "{}")
+    if not _may_send(policy, rule.arn):
+        logger.error("rule %s may not write to its dead-letter queue %s", rule.name, arn)
+        return
+    details = {
+        "RULE_ARN": rule.arn,
+        "TARGET_ARN": target["Arn"],
+        "ERROR_CODE": code,
+        "ERROR_MESSAGE": message or code,
+    }
+    sqs.send_message(
+        QueueUrl=url,
+        MessageBody=json.dumps(event),
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value} for name, value in details.items()
+        },
+    )
+
+
+def _may_send(policy: Mapping[str, Any], rule_arn: str) -> bool:
+    """Whether a queue's policy lets EventBridge send for one rule."""
+    for statement in policy.get("Statement", []):
+        actions = statement.get("Action", [])
+        source = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", rule_arn)
+        if (
+            statement["Effect"] == "Allow"
+            and statement.get("Principal") == {"Service": "events.amazonaws.com"}
+            and "sqs:SendMessage" in ([actions] if isinstance(actions, str) else actions)
+            and source == rule_arn
+        ):
+            return True
+    return False

@@ -1,0 +1,173 @@
+"""Pipeline executions that run: moto's succeed at once and do nothing.
+
+Starting an execution starts a thread that reads the deployed definition back from the local AWS,
+resolves it, and runs its steps in order.
+"""
+
+import datetime
+import json
+import logging
+import secrets
+import shutil
+import string
+import threading
+from pathlib import Path
+from typing import Any
+
+import boto3
+from moto.core.responses import ActionResult
+from moto.sagemaker.exceptions import ResourceNotFound, ValidationError
+from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
+from moto.sagemaker.responses import SageMakerResponse
+
+from local_aws.expressions import ExpressionError, parameter_values, resolve
+from local_aws.processing_job import JobError, ProcessingJob
+
+logger = logging.getLogger(__name__)
+
+_moto_start = SageMakerModelBackend.start_pipeline_execution
+_moto_describe = SageMakerModelBackend.describe_pipeline_execution
+_directory = Path()
+
+
+def install(directory: Path) -> None:
+    """Make moto's pipeline executions run.
+
+    Args:
+        directory: Where each execution gets a folder, with a log and a scratch folder per step.
+    """
+    global _directory
+    _directory = directory
+    SageMakerModelBackend.start_pipeline_execution = _start
+    SageMakerModelBackend.describe_pipeline_execution = _describe
+    SageMakerResponse.list_pipeline_execution_steps = _list_steps
+
+
+def _start(self: Any, pipeline_name: str, *args: Any) -> dict[str, str]:
+    name = pipeline_name.rpartition("/")[2]  # the API takes a name or an ARN
+    if name not in self.pipelines:
+        raise ResourceNotFound(message=f"Pipeline {name!r} does not exist.")
+    definition = json.loads(self.pipelines[name].pipeline_definition)
+    given = args[1] or []
+    try:
+        parameter_values(definition, given)
+    except ExpressionError as fault:
+        raise ValidationError(message=str(fault)) from fault
+    started: dict[str, str] = _moto_start(self, name, *args)
+    arn = started["PipelineExecutionArn"]
+    execution = self.pipelines[name].pipeline_executions[arn]
+    execution.pipeline_execution_status = "Executing"
+    execution.pipeline_parameters = given
+    execution.steps = []
+    threading.Thread(target=_Execution(self, arn).run, daemon=True).start()
+    return started
+
+
+def _describe(self: Any, pipeline_execution_arn: str) -> dict[str, Any]:
+    description: dict[str, Any] = _moto_describe(self, pipeline_execution_arn)
+    execution = _record(self, pipeline_execution_arn)
+    if execution.pipeline_execution_failure_reason:
+        description["FailureReason"] = execution.pipeline_execution_failure_reason
+    return description
+
+
+def _list_steps(self: Any) -> Any:
+    execution = _record(self.sagemaker_backend, self._get_param("PipelineExecutionArn"))
+    return ActionResult({"PipelineExecutionSteps": execution.steps})
+
+
+def _record(backend: Any, arn: str) -> Any:
+    name = arn.split("/")[1]
+    return backend.pipelines[name].pipeline_executions[arn]
+
+
+class _Execution:
+    """One execution of a pipeline, from its deployed definition to its last step."""
+
+    def __init__(self, backend: Any, arn: str) -> None:
+        self._arn = arn
+        self._record = _record(backend, arn)
+        self._account, self._region = backend.account_id, backend.region_name
+        self._folder = _directory / arn.rpartition("/")[2]
+        self._folder.mkdir(parents=True)
+
+    def run(self) -> None:
+        status, reason = "Succeeded", None
+        try:
+            self._run_steps()
+        except (JobError, ExpressionError) as fault:
+            status, reason = "Failed", f"Step failure: {fault}"
+        except Exception as fault:
+            logger.exception("execution %s broke", self._arn)
+            status, reason = "Failed", f"Internal error of the local AWS: {fault!r}"
+        self._record.last_modified_time = _now()
+        self._record.pipeline_execution_failure_reason = reason
+        self._record.pipeline_execution_status = status
+
+    def _run_steps(self) -> None:
+        sagemaker = boto3.client("sagemaker")
+        definition = json.loads(
+            sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=self._arn)[
+                "PipelineDefinition"
+            ]
+        )
+        given = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=self._arn)
+        values = parameter_values(definition, given.get("PipelineParameters", []))
+        _, pipeline_name, _, execution_id = self._arn.split(":", 5)[5].split("/")
+        variables = {f"Parameters.{name}": value for name, value in values.items()} | {
+            "Execution.PipelineName": pipeline_name,
+            "Execution.PipelineArn": self._arn.partition("/execution/")[0],
+            "Execution.PipelineExecutionId": execution_id,
+            "Execution.PipelineExecutionArn": self._arn,
+            "Execution.StartDateTime": self._record.start_time.isoformat(),
+        }
+        for step in definition["Steps"]:
+            self._run_step(step, variables)
+
+    def _run_step(self, step: dict[str, Any], variables: dict[str, Any]) -> None:
+        record = {
+            "StepName": step["Name"],
+            "StartTime": _now(),
+            "StepStatus": "Executing",
+            "Metadata": {},
+        }
+        self._record.steps.append(record)
+        try:
+            if step["Type"] != "Processing":
+                raise JobError(f"the local AWS runs Processing steps, not {step['Type']}")
+            self._run_processing(step, resolve(step["Arguments"], variables), record)
+        except Exception as fault:
+            record |= {"StepStatus": "Failed", "FailureReason": str(fault), "EndTime": _now()}
+            raise
+        record |= {"StepStatus": "Succeeded", "EndTime": _now()}
+
+    def _run_processing(
+        self, step: dict[str, Any], request: dict[str, Any], record: dict[str, Any]
+    ) -> None:
+        suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(10))
+        execution_id = self._arn.rpartition("/")[2]
+        job_name = f"pipelines-{execution_id}-{step['Name']}-{suffix}"
+        # The real client validates the rendered arguments against the service's model.
+        arn = boto3.client("sagemaker").create_processing_job(
+            ProcessingJobName=job_name, **request
+        )["ProcessingJobArn"]
+        record["Metadata"] = {"ProcessingJob": {"Arn": arn}}
+        description = sagemaker_backends[self._account][self._region].processing_jobs[job_name]
+        description.processing_job_status = "InProgress"
+        scratch = self._folder / step["Name"]
+        scratch.mkdir()
+        job = ProcessingJob(request, scratch, self._folder / f"{step['Name']}.log")
+        try:
+            job.run()
+        except JobError as fault:
+            description.processing_job_status = "Failed"
+            description.failure_reason = str(fault)
+            description.exit_message = job.exit_message()
+            raise
+        finally:
+            shutil.rmtree(scratch)
+        description.processing_job_status = "Completed"
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
