@@ -1,6 +1,7 @@
 """A local AWS for as long as a ``with`` block lasts, and the CDK CLI pointed at it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,8 +31,9 @@ class CommandError(Exception):
 
     def __init__(self, command: str, exit_code: int, output: str, log: Path) -> None:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
-        telling = [line for line in lines if "rror" in line or "failed" in line]
-        reason = (telling or lines or ["it printed nothing"])[-1]
+        exceptions = [line for line in lines if re.match(r"\w+(Error|Exception): ", line)]
+        failures = [" ".join(lines[-3:])] if "Resource updates failed:" in lines else []
+        reason = (failures or exceptions or lines or ["it printed nothing"])[-1]
         super().__init__(f"{command} ended with exit code {exit_code}: {reason}")
         self.log = log
 
@@ -93,9 +95,9 @@ class LocalCloud:
         # From a folder without cdk.json, or the CLI would synthesize the app first.
         return self.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", directory=self.directory)
 
-    def deploy(self, assembly: Path, stack: str) -> str:
+    def deploy(self, assembly: Path, stack: str, *options: str) -> str:
         """Run ``cdk deploy`` for a synthesized stack."""
-        return self.cdk("deploy", stack, "--app", str(assembly), "--require-approval", "never")
+        return self.cdk("deploy", stack, "--app", str(assembly), "--require-approval", "never", *options)
 
     def outputs(self, stack: str) -> dict[str, str]:
         """The outputs of a deployed stack."""
@@ -137,6 +139,7 @@ def local_cloud(directory: Path) -> Iterator[LocalCloud]:
     Args:
         directory: Empty or missing folder for everything that it writes.
     """
+    directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "local-aws.log"
     with log.open("wb") as errors:
@@ -175,6 +178,7 @@ def synthesize(directory: Path, context: Mapping[str, str]) -> Path:
     Raises:
         CommandError: It failed.
     """
+    directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     assembly = directory / "cdk.out"
     values = [word for name, value in context.items() for word in ("-c", f"{name}={value}")]

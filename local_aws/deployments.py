@@ -12,6 +12,7 @@ from typing import Any
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend, Event, Stack
+from moto.core.exceptions import ServiceException
 
 from local_aws.resources import RESOURCES
 
@@ -25,13 +26,15 @@ def install() -> None:
     parsing.get_model_map = lambda: models
     parsing.get_model_list = lambda: list(models.values())
     CloudFormationBackend.create_change_set = _create_change_set
+    CloudFormationBackend.describe_change_set = _describe_change_set
+    CloudFormationBackend.delete_change_set = _delete_change_set
     CloudFormationBackend.execute_change_set = _execute_change_set
 
 
 _moto_create_change_set = CloudFormationBackend.create_change_set
 
 
-def _create_change_set(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _create_change_set(self: Any, **kwargs: Any) -> Any:
     template = Stack.parse_template(kwargs["template"])
     types = {resource["Type"] for resource in template["Resources"].values()}
     known = set(parsing.get_model_map()) | set(parsing.NULL_MODELS)
@@ -39,11 +42,76 @@ def _create_change_set(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise ValidationError(
             message=f"Template format error: Unrecognized resource types: {unknown}"
         )
-    return _moto_create_change_set(self, *args, **kwargs)
+    before: dict[str, Any] = {}
+    if kwargs["change_set_type"] == "UPDATE":
+        stack = self.get_stack(kwargs["stack_name"])
+        before = stack.template_dict
+        kwargs["parameters"] = _unresolved(kwargs["parameters"], stack, template)
+    change_set_id, stack_id = _moto_create_change_set(self, **kwargs)
+    for change in self.change_sets[change_set_id].changes:
+        change.details = _details(change, before, template)
+    return change_set_id, stack_id
+
+
+def _unresolved(
+    parameters: dict[str, str], stack: Any, template: dict[str, Any]
+) -> dict[str, str]:
+    """Parameters with ``UsePreviousValue`` as they were given; moto gives them resolved."""
+    return {
+        name: stack.parameters.get(name) or template["Parameters"][name].get("Default", value)
+        if value == stack.stack_parameters.get(name)
+        else value
+        for name, value in parameters.items()
+    }
+
+
+def _details(
+    change: Any, before: dict[str, Any], after: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Which properties a change touches: without it, `cdk diff` shows no difference."""
+    old, new = (
+        template.get("Resources", {}).get(change.logical_resource_id, {}).get("Properties", {})
+        for template in (before, after)
+    )
+    replaced_by = getattr(parsing.get_model_map()[change.resource_type], "REPLACED_BY", ())
+    return [
+        {
+            "Target": {
+                "Attribute": "Properties",
+                "Name": name,
+                "RequiresRecreation": "Always" if name in replaced_by else "Never",
+            },
+            "Evaluation": "Static",
+            "ChangeSource": "DirectModification",
+        }
+        for name in sorted(set(old) | set(new))
+        if old.get(name) != new.get(name)
+    ]
+
+
+class ChangeSetNotFound(ServiceException):  # type: ignore[misc]  # moto is not checked
+    """The answer that the CLI waits for after it has deleted a change set."""
+
+    code = "ChangeSetNotFound"
+
+
+def _describe_change_set(self: Any, change_set_name: str) -> Any:
+    for change_set_id, change_set in reversed(self.change_sets.items()):
+        if change_set_name in (change_set_id, change_set.change_set_name):
+            return change_set
+    raise ChangeSetNotFound(f"ChangeSet [{change_set_name}] does not exist")
+
+
+def _delete_change_set(self: Any, change_set_name: str) -> None:
+    # Deleting one that is not there succeeds; `cdk diff` and `cdk deploy` rely on it.
+    for change_set_id, change_set in list(self.change_sets.items()):
+        if change_set_name in (change_set_id, change_set.change_set_name):
+            del self.change_sets[change_set_id]
 
 
 def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None = None) -> None:
     change_set = self.describe_change_set(change_set_name)
+    self.delete_change_set(change_set_name)
     stack = self.stacks[change_set.stack_id]
     action = change_set.change_set_type  # CREATE or UPDATE
     template_before, parameters_before = stack.template, stack.parameters

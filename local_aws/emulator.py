@@ -34,7 +34,7 @@ def main() -> None:
     )
     from werkzeug.serving import make_server
 
-    from local_aws import deployments, event_delivery, executions
+    from local_aws import bucket_policies, deployments, event_delivery, executions
 
     class Handler(MotoRequestHandler):  # type: ignore[misc]  # moto is not checked
         protocol_version = "HTTP/1.1"  # keep-alive: a deployment is hundreds of requests
@@ -47,6 +47,7 @@ def main() -> None:
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler)
     os.environ["AWS_ENDPOINT_URL"] = f"http://localhost:{server.port}"
+    bucket_policies.install()
     deployments.install()
     event_delivery.install()
     executions.install(options.directory)

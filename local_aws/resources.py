@@ -5,6 +5,7 @@ property that a class here does not know fails the deployment; nothing is skippe
 """
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -27,7 +28,7 @@ class Resource(CloudFormationModel):  # type: ignore[misc]  # moto is not checke
         attributes: What ``Fn::GetAtt`` gives.
     """
 
-    TYPE: ClassVar[str]
+    TYPE: ClassVar[str] = "AWS::SERVICE::RESOURCE"  # as in the base: a class of no type
     NAME_PROPERTY: ClassVar[str | None] = None
     PROPERTIES: ClassVar[frozenset[str]]
     ATTRIBUTES: ClassVar[frozenset[str]] = frozenset()
@@ -108,6 +109,7 @@ class Bucket(Resource):
     NAME_PROPERTY = "BucketName"
     PROPERTIES = frozenset(
         {
+            "AccessControl",
             "BucketEncryption",
             "BucketName",
             "LifecycleConfiguration",
@@ -139,6 +141,8 @@ class Bucket(Resource):
     def update(self) -> None:
         s3, bucket = boto3.client("s3"), self.physical_resource_id
         properties = self.properties
+        if acl := properties.get("AccessControl"):
+            s3.put_bucket_acl(Bucket=bucket, ACL=re.sub(r"(?<=.)([A-Z])", r"-\1", acl).lower())
         if encryption := properties.get("BucketEncryption"):
             s3.put_bucket_encryption(
                 Bucket=bucket,
