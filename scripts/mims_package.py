@@ -53,19 +53,14 @@ from typing import (
     IO,
     Any,
     Callable,
-    Deque,
-    Dict,
     Generic,
     Iterable,
     Iterator,
-    List,
     NamedTuple,
     NoReturn,
-    Optional,
     Sequence,
     Tuple,
     TypeVar,
-    Union,
 )
 
 __version__ = "1.0.0"
@@ -74,16 +69,16 @@ REPORT_SCHEMA_VERSION = 1
 
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 
-CHUNK = 128 * KIB  # read from a file at once
-PIECE = 256 * KIB  # decompressed at once: a bomb is met piece by piece
+CHUNK = 256 * KIB  # read from a file at once
+PIECE = 512 * KIB  # decompressed at once: a bomb is met piece by piece
 CONVEYOR_DEPTH = 8  # items that may wait between two threads
 
 ARCHIVE_NAME = "model.tar.gz"
 CODE = "code"
 
-# =====================================================================================================
+# ==================================================================================================
 # Errors: one line that says what was given, why it cannot work, what to do instead
-# =====================================================================================================
+# ==================================================================================================
 
 
 class PackagingError(Exception):
@@ -135,16 +130,16 @@ def write_failure(error: OSError, what: str) -> PackagingError:
     return PackagingError(f"{what} could not be written: {error}; look at the output's mount")
 
 
-def show(name: Union[str, bytes]) -> str:
+def show(name: str | bytes) -> str:
     """A name as it may stand in a log line: quoted, printable, not too long."""
     text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
     shown = ascii(text) if not text.isprintable() else f"'{text}'"
     return shown if len(shown) <= 160 else f"{shown[:100]}…{shown[-50:]}"
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Command line
-# =====================================================================================================
+# ==================================================================================================
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -258,9 +253,7 @@ def argument_parser() -> ArgumentParser:
         metavar="SIZE",
         help="unpacked scripts; default 2G, far above any real set of scripts",
     )
-    parser.add_argument(
-        "--check", metavar="ARCHIVE", help="verify a package instead of making one"
-    )
+    parser.add_argument("--check", metavar="ARCHIVE", help="verify a package instead of making one")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -277,13 +270,14 @@ def checked_options(argv: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Telling: log lines, progress
-# =====================================================================================================
+# ==================================================================================================
 
 
 def log(text: str) -> None:
-    print(f"mims_package: {text}", flush=True)
+    with contextlib.suppress(OSError):  # nobody listening is no reason to lose the package
+        print(text, flush=True)
 
 
 def human(count: float) -> str:
@@ -337,12 +331,12 @@ class Progress:
                 bar = "#" * filled + "." * (30 - filled)
                 print(f"\r\x1b[K[{bar}] {self.describe()}", end="", file=sys.stderr, flush=True)
             else:
-                log(f"progress: {self.describe()}")
+                log(f"mims_package: progress: {self.describe()}")
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Threads: zlib, hashlib and os release the GIL, so three plain threads keep two cores busy
-# =====================================================================================================
+# ==================================================================================================
 
 T = TypeVar("T")
 
@@ -356,8 +350,8 @@ class Conveyor(Generic[T]):
 
     def __init__(self, work: Callable[[T], object]) -> None:
         self._work = work
-        self._items: queue.Queue[Optional[T]] = queue.Queue(CONVEYOR_DEPTH)
-        self._error: Optional[BaseException] = None
+        self._items: queue.Queue[T | None] = queue.Queue(CONVEYOR_DEPTH)
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
@@ -380,7 +374,7 @@ class Conveyor(Generic[T]):
         self._thread.start()
         return self
 
-    def __exit__(self, exc_type: object, exc: Optional[BaseException], tb: object) -> None:
+    def __exit__(self, exc_type: object, exc: BaseException | None, tb: object) -> None:
         if exc is not None and self._error is None:
             self._error = exc
         self._items.put(None)
@@ -389,19 +383,20 @@ class Conveyor(Generic[T]):
             raise self._error
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Reading files
-# =====================================================================================================
+# ==================================================================================================
 
 
 class InputFile:
     """A regular file read once from front to back; a change meanwhile is an error."""
 
-    def __init__(self, path: str, name: str = "") -> None:
+    def __init__(self, path: str, name: str = "", *, follow: bool = False) -> None:
         self.name = name or os.path.basename(path)
+        # O_NONBLOCK: opening a FIFO put in the file's place must not hang.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
         try:
-            # O_NONBLOCK: opening a FIFO put in the file's place must not hang.
-            self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            self._fd = os.open(path, flags)
         except OSError as error:
             raise BadInput(f"{show(self.name)} cannot be opened: {error.strerror}") from error
         self._before = os.fstat(self._fd)
@@ -424,6 +419,9 @@ class InputFile:
                 f"{show(self.name)} cannot be read: {error.strerror}; upload it again"
             ) from error
         return data
+
+    def fileno(self) -> int:
+        return self._fd
 
     def check_unchanged(self) -> None:
         now = os.fstat(self._fd)
@@ -452,9 +450,9 @@ def expand(decompressor: Any, data: bytes) -> Iterator[bytes]:
             return
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Names
-# =====================================================================================================
+# ==================================================================================================
 
 MAX_NAME = 255  # NAME_MAX of every Linux file system
 MAX_PATH = 4000  # PATH_MAX is 4096, and the archive is unpacked below some folder
@@ -528,7 +526,7 @@ class NameTable:
         self._folded = array.array("Q", bytes(8 * slots))
         self._exact = array.array("I", bytes(4 * slots))
 
-    def _find(self, path: str) -> Tuple[int, int, int, bool]:
+    def _find(self, path: str) -> tuple[int, int, int, bool]:
         """(slot, folded hash, exact hash, a twin in other case was met)."""
         folded = hash(path.casefold()) & 0xFFFF_FFFF_FFFF_FFFF or 1  # 0 marks a free slot
         exact = hash((path,)) & 0xFFFF_FFFC
@@ -566,9 +564,9 @@ class NameTable:
                 self._folded[slot], self._exact[slot] = key, exact[index]
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Inputs: which file is the model
-# =====================================================================================================
+# ==================================================================================================
 
 ARCHIVE_SUFFIX = re.compile(r"(.+?)\.(tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz|zst|lz4|lzma|Z))", re.I)
 
@@ -592,8 +590,8 @@ class Archive(NamedTuple):
     name: str
     format: str  # one of READABLE
     bytes: int
-    ignored: List[str]  # files beside it that are not the model
-    expected: Dict[str, Tuple[str, str]]  # algorithm -> (hex digest, the file that said so)
+    ignored: list[str]  # files beside it that are not the model
+    expected: dict[str, tuple[str, str]]  # algorithm -> (hex digest, the file that said so)
 
 
 class LooseFiles(NamedTuple):
@@ -630,7 +628,7 @@ def is_compressed_tar(path: str, kind: str) -> bool:
     return is_tar_start(head)
 
 
-def find_model(model_dir: str) -> Union[Archive, LooseFiles]:
+def find_model(model_dir: str) -> Archive | LooseFiles:
     """The one archive in ``model_dir``, or the loose files."""
     names = sorted(list_folder(model_dir, "the model input"))
     if not names:
@@ -671,7 +669,7 @@ def find_model(model_dir: str) -> Union[Archive, LooseFiles]:
     )
 
 
-def list_folder(path: str, what: str) -> List[str]:
+def list_folder(path: str, what: str) -> list[str]:
     try:
         return os.listdir(path)
     except OSError as error:
@@ -684,7 +682,7 @@ def is_regular(path: str) -> bool:
     return stat.S_ISREG(os.lstat(path).st_mode)
 
 
-def is_nameless_archive(model_dir: str, name: str, names: List[str]) -> bool:
+def is_nameless_archive(model_dir: str, name: str, names: list[str]) -> bool:
     """Whether a file that is alone (but for its sidecars) is an archive under another name."""
     if not all(other == name or is_sidecar(other, name) for other in names):
         return False
@@ -704,7 +702,7 @@ def is_sidecar(other: str, archive: str) -> bool:
     )
 
 
-def expected_digests(model_dir: str, name: str, ignored: List[str]) -> Dict[str, Tuple[str, str]]:
+def expected_digests(model_dir: str, name: str, ignored: list[str]) -> dict[str, tuple[str, str]]:
     """The digests that .sha256 and .md5 files beside the archive give for it."""
     expected = {}
     for other in ignored:
@@ -714,7 +712,11 @@ def expected_digests(model_dir: str, name: str, ignored: List[str]) -> Dict[str,
         with InputFile(os.path.join(model_dir, other)) as file:
             text = file.read(MIB).decode("utf-8", "replace")
         digits = {"sha256": 64, "md5": 32}[algorithm]
-        lines = [line for line in text.splitlines() if re.search(rf"\b[0-9a-f]{{{digits}}}\b", line, re.I)]
+        lines = [
+            line
+            for line in text.splitlines()
+            if re.search(rf"\b[0-9a-f]{{{digits}}}\b", line, re.I)
+        ]
         # sha256sum writes "digest  name", BSD's tools "SHA256 (name) = digest"; one line needs no name.
         named = [line for line in lines if name in line] or (lines if len(lines) == 1 else [])
         if len(named) != 1:
@@ -728,9 +730,9 @@ def expected_digests(model_dir: str, name: str, ignored: List[str]) -> Dict[str,
     return expected
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Inputs: folders of files, the scripts, the extra inputs
-# =====================================================================================================
+# ==================================================================================================
 
 
 class DiskEntry(NamedTuple):
@@ -741,10 +743,19 @@ class DiskEntry(NamedTuple):
     executable: bool
 
 
-def tree(root: str, what: str, below: str = "") -> Iterator[DiskEntry]:
-    """Everything under ``root`` in an order that depends on the names alone; no link is followed."""
-    for name in sorted(list_folder(os.path.join(root, below), what), key=os.fsencode):
-        path = f"{below}/{name}" if below else name
+def tree(root: str, what: str) -> Iterator[DiskEntry]:
+    """Everything under ``root``, in an order that depends on the names alone; no link is followed."""
+
+    def names(below: str) -> Iterator[str]:
+        listed = list_folder(os.path.join(root, below), what)
+        return (os.path.join(below, name) for name in sorted(listed, key=os.fsencode))
+
+    levels = [names("")]
+    while levels:
+        path = next(levels[-1], None)
+        if path is None:
+            levels.pop()
+            continue
         disk_path = os.path.join(root, path)
         try:
             status = os.lstat(disk_path)
@@ -757,7 +768,7 @@ def tree(root: str, what: str, below: str = "") -> Iterator[DiskEntry]:
             disk_name(path, what), disk_path, kind, status.st_size, bool(status.st_mode & 0o100)
         )
         if kind == "folder":
-            yield from tree(root, what, path)
+            levels.append(names(path))
 
 
 def measure_loose_files(model_dir: str) -> LooseFiles:
@@ -780,15 +791,15 @@ class Shipped(NamedTuple):
     path: str  # in the archive
     size: int  # 0 for a folder
     executable: bool
-    open: Optional[Callable[[], IO[bytes]]]  # None for a folder
+    open: Callable[[], IO[bytes]] | None  # None for a folder
 
 
 class Folder(NamedTuple):
     """A top-level folder that the package owns: ``code`` or an extra input."""
 
     name: str
-    entries: List[Shipped]
-    left_out: List[str]
+    entries: list[Shipped]
+    left_out: list[str]
 
     @property
     def bytes(self) -> int:
@@ -820,9 +831,9 @@ class LeaveOut:
 
     def __init__(self, text: str = "") -> None:
         self._names = list(ALWAYS_LEFT_OUT)
-        self._folder_names: List[str] = []
-        self._paths: List[str] = []
-        self._folder_paths: List[str] = []
+        self._folder_names: list[str] = []
+        self._paths: list[str] = []
+        self._folder_paths: list[str] = []
         for line in text.splitlines():
             pattern = line.strip()
             if not pattern or pattern.startswith("#"):
@@ -851,7 +862,7 @@ class LeaveOut:
         )
 
 
-def matches(text: str, patterns: List[str]) -> bool:
+def matches(text: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
 
 
@@ -886,7 +897,7 @@ def collect_scripts(
     return Folder(CODE, [Shipped(CODE, 0, True, None), *kept], left_out)
 
 
-def require_entry_point(entry_point: str, scripts: List[Shipped]) -> None:
+def require_entry_point(entry_point: str, scripts: list[Shipped]) -> None:
     files = [script.path[len(CODE) + 1 :] for script in scripts if script.open is not None]
     if entry_point in files:
         return
@@ -901,14 +912,14 @@ def require_entry_point(entry_point: str, scripts: List[Shipped]) -> None:
 Found = Iterable[Tuple[Shipped, str]]  # with the reason why it cannot ship, or ""
 
 
-def scripts_from_folder(root: str) -> Tuple[Found, str]:
+def scripts_from_folder(root: str) -> tuple[Found, str]:
     ignore_path = os.path.join(root, ".packageignore")
     ignore_text = ""
     if os.path.lexists(ignore_path):
         with InputFile(ignore_path) as file:
             ignore_text = file.read(MIB).decode("utf-8", "replace")
 
-    def found() -> Iterator[Tuple[Shipped, str]]:
+    def found() -> Iterator[tuple[Shipped, str]]:
         for entry in tree(root, "the scripts'"):
             problem = ""
             if entry.kind == "symlink":
@@ -939,14 +950,16 @@ def open_regular(path: str) -> IO[bytes]:
     return os.fdopen(fd, "rb")
 
 
-def scripts_from_zip(path: str, resources: contextlib.ExitStack) -> Tuple[Found, str]:
+def scripts_from_zip(path: str, resources: contextlib.ExitStack) -> tuple[Found, str]:
     name = os.path.basename(path)
     try:
         archive = resources.enter_context(zipfile.ZipFile(path))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise BadInput(f"the scripts' {show(name)} is no readable zip: {error}; zip it again") from error
+        raise BadInput(
+            f"the scripts' {show(name)} is no readable zip: {error}; zip it again"
+        ) from error
     ignore_text = ""
-    scripts: Dict[str, Tuple[Shipped, str]] = {}
+    scripts: dict[str, tuple[Shipped, str]] = {}
     for info in archive.infolist():
         what = f"the scripts' {show(name)}: entry"
         if "\\" in info.orig_filename or "\0" in info.orig_filename or info.filename[1:2] == ":":
@@ -985,7 +998,9 @@ def scripts_from_zip(path: str, resources: contextlib.ExitStack) -> Tuple[Found,
                 raise BadInput(
                     f"the scripts' {show(name)}: {show(folder)} is both a file and a folder; zip it again"
                 )
-    in_order = sorted(scripts.items(), key=lambda item: [part.encode() for part in item[0].split("/")])
+    in_order = sorted(
+        scripts.items(), key=lambda item: [part.encode() for part in item[0].split("/")]
+    )
     return [found for _, found in in_order], ignore_text
 
 
@@ -993,7 +1008,7 @@ def zip_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], 
     return lambda: archive.open(info)
 
 
-def collect_extras(extra_dir: str) -> List[Folder]:
+def collect_extras(extra_dir: str) -> list[Folder]:
     """Every folder NAME in ``extra_dir``, to land under NAME/."""
     if not os.path.lexists(extra_dir):
         return []
@@ -1023,9 +1038,9 @@ def collect_extras(extra_dir: str) -> List[Folder]:
     return folders
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Reading: the gzip frame (RFC 1952) and the other compressions
-# =====================================================================================================
+# ==================================================================================================
 
 GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE = 8
@@ -1082,7 +1097,9 @@ XZ_MEMORY = 80 * MIB
 
 def new_decompressor(kind: str) -> Any:
     if kind == "gzip":
-        return zlib.decompressobj(wbits=31)  # 16 + 15: zlib reads the frame and checks CRC and ISIZE
+        return zlib.decompressobj(
+            wbits=31
+        )  # 16 + 15: zlib reads the frame and checks CRC and ISIZE
     if kind == "bzip2":
         return bz2.BZ2Decompressor()
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
@@ -1149,9 +1166,9 @@ def trailing_garbage(name: str) -> BadInput:
     )
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Reading: the tar walk (POSIX pax, ustar, GNU, v7)
-# =====================================================================================================
+# ==================================================================================================
 
 BLOCK = 512
 ZERO_BLOCK = bytes(BLOCK)
@@ -1160,7 +1177,14 @@ END_OF_ARCHIVE = 2 * ZERO_BLOCK
 POSIX_MAGIC, GNU_MAGIC, V7_MAGIC = b"ustar\x00", b"ustar  \x00", bytes(8)
 
 # typeflag -> kind; "0", NUL (v7) and "7" (contiguous) are regular files to every reader
-KINDS = {0x30: "file", 0x00: "file", 0x37: "file", 0x31: "hard link", 0x32: "symlink", 0x35: "folder"}
+KINDS = {
+    0x30: "file",
+    0x00: "file",
+    0x37: "file",
+    0x31: "hard link",
+    0x32: "symlink",
+    0x35: "folder",
+}
 REFUSED_TYPES = {
     ord("3"): "a character device",
     ord("4"): "a block device",
@@ -1222,9 +1246,9 @@ def tar_number(field: bytes, what: str) -> int:
 MAKE_AGAIN = "make the archive again with GNU tar, bsdtar or Python's tarfile"
 
 
-def pax_records(body: bytes, where: str) -> Dict[str, str]:
+def pax_records(body: bytes, where: str) -> dict[str, str]:
     """The records "length key=value\\n" of a pax extended header."""
-    records: Dict[str, str] = {}
+    records: dict[str, str] = {}
     at = 0
     while at < len(body):
         match = PAX_LENGTH(body, at)
@@ -1235,7 +1259,9 @@ def pax_records(body: bytes, where: str) -> Dict[str, str]:
         if not key or not equals:
             raise BadInput(f"{where} has a malformed pax record; {MAKE_AGAIN}")
         name = utf8(key, f"{where}: the pax keyword")
-        if name in ("path", "linkpath", "size") and (name in records or not value or b"\0" in value):
+        if name in ("path", "linkpath", "size") and (
+            name in records or not value or b"\0" in value
+        ):
             raise BadInput(
                 f"{where} has a pax {name} that is empty, given twice or holds a NUL, which readers "
                 f"treat differently; {MAKE_AGAIN}"
@@ -1276,7 +1302,7 @@ class TarWalk:
         *,
         max_header_bytes: int,
         max_content_bytes: int,
-        sink: Optional[Callable[[Union[bytes, memoryview]], object]] = None,
+        sink: Callable[[bytes | memoryview], object] | None = None,
     ) -> None:
         self._judge = judge
         self._sink = sink
@@ -1288,12 +1314,12 @@ class TarWalk:
         self._data_left = 0  # of the current member, padding included
         self._keep = False
         self._entry_name = ""
-        self._group: List[bytes] = []  # the blocks of the headers of the entry to come
+        self._group: list[bytes] = []  # the blocks of the headers of the entry to come
         self._group_offset = 0
-        self._global_offset: Optional[int] = None  # of the global headers just before the group
-        self._extension: Optional[Tuple[int, int]] = None  # typeflag and size of the body to come
-        self._pax: Optional[Dict[str, str]] = None
-        self._long: Dict[int, str] = {}  # GNU_LONG_NAME, GNU_LONG_LINK -> text
+        self._global_offset: int | None = None  # of the global headers just before the group
+        self._extension: tuple[int, int] | None = None  # typeflag and size of the body to come
+        self._pax: dict[str, str] | None = None
+        self._long: dict[int, str] = {}  # GNU_LONG_NAME, GNU_LONG_LINK -> text
         self._zero_blocks = 0
 
     def feed(self, data: bytes) -> None:
@@ -1329,6 +1355,13 @@ class TarWalk:
                 self._partial = b""
                 self._take(block, self._position + min(at, size))
         self._position += size
+
+    @property
+    def between_entries(self) -> bool:
+        """Whether what was fed ends with a whole entry."""
+        return not (
+            self._data_left or self._partial or self._group or self._global_offset is not None
+        )
 
     def close(self) -> None:
         """The archive must have ended properly: two zero blocks (POSIX ustar)."""
@@ -1443,7 +1476,9 @@ class TarWalk:
                     f"{MAKE_AGAIN}"
                 )
         else:
-            raise BadInput(f"entry {show(raw_name)} has an unknown magic {show(magic)}; {MAKE_AGAIN}")
+            raise BadInput(
+                f"entry {show(raw_name)} has an unknown magic {show(magic)}; {MAKE_AGAIN}"
+            )
 
         name = utf8(raw_name, "the entry name")
         link = ""
@@ -1513,15 +1548,15 @@ class TarWalk:
         return size
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Verdicts: which entries stay, and whether they fit together
-# =====================================================================================================
+# ==================================================================================================
 
 
 class Plan(NamedTuple):
     """What ships in front of the model, and what that means for the model's own entries."""
 
-    folders: List[Folder]
+    folders: list[Folder]
     existing_code: str  # replace, overlay or refuse
 
     @property
@@ -1567,8 +1602,8 @@ class Judge:
         self._last_folder = ""
         self._members = 0
         self.files = self.folders = self.links = self.bytes = self.dropped = 0
-        self.symlinks: List[str] = []  # the first of them
-        self.case_twins: List[str] = []
+        self.symlinks: list[str] = []  # the first of them
+        self.case_twins: list[str] = []
         for folder in plan.folders:
             for entry in folder.entries:
                 self._names.add(entry.path, FOLDER if entry.open is None else FILE)
@@ -1613,6 +1648,9 @@ class Judge:
             self._add(path, FILE)
             self.links += 1
         return True
+
+    def has_file(self, path: str) -> bool:
+        return self._names.kind(path) == FILE
 
     def check_complete(self) -> None:
         if not self.files:
@@ -1678,9 +1716,9 @@ class Judge:
             )
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Writing: tar entries (POSIX ustar, with a pax header where ustar cannot say it)
-# =====================================================================================================
+# ==================================================================================================
 
 MTIME = 315532800  # 1980-01-01T00:00:00Z, the earliest that zip, too, can say
 RECORD = 20 * BLOCK  # tar pads an archive to whole records
@@ -1688,7 +1726,9 @@ RECORD = 20 * BLOCK  # tar pads an archive to whole records
 TYPEFLAGS = {"file": b"0", "symlink": b"2", "folder": b"5"}
 
 
-def tar_headers(path: str, kind: str, *, size: int = 0, executable: bool = False, target: str = "") -> bytes:
+def tar_headers(
+    path: str, kind: str, *, size: int = 0, executable: bool = False, target: str = ""
+) -> bytes:
     """The header blocks of an entry.
 
     Written here because tarfile's differ between Python versions (the device fields), and the same
@@ -1761,7 +1801,14 @@ def copy_file(
                 write(data)
                 left -= len(data)
             changed = bool(left) or bool(file.read(1))
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+    except (
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise BadInput(f"{show(path)} cannot be read: {error}; upload it again") from error
     if changed:
         raise BadInput(f"{show(path)} changed while it was read; run again on inputs at rest")
@@ -1784,9 +1831,9 @@ def ship(folder: Folder, write: Callable[[bytes], object]) -> str:
     return digest.hexdigest()
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Writing: CRC-32 arithmetic
-# =====================================================================================================
+# ==================================================================================================
 
 CRC_POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reflected: bit 31 is x^0
 
@@ -1818,11 +1865,13 @@ def crc_shift(crc: int, length: int) -> int:
     return crc
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Writing: DEFLATE in parallel blocks (RFC 1951)
-# =====================================================================================================
+# ==================================================================================================
 
-DEFLATE_BLOCK = 512 * KIB  # raw bytes compressed at once; fixed, so that the bytes do not depend on cores
+DEFLATE_BLOCK = (
+    512 * KIB
+)  # raw bytes compressed at once; fixed, so that the bytes do not depend on cores
 SAMPLE = 16 * KIB
 WINDOW = 32 * KIB
 MAX_WORKERS = 8  # more would only wait for the one thread that inflates; and memory stays small
@@ -1875,12 +1924,13 @@ class BlockDeflater:
 
     def __init__(self, emit: Callable[[bytes], object]) -> None:
         self.crc = self.size = 0
-        self._emit = emit
+        self.emitted = 0
+        self._hand_on = emit
         self._buffer = bytearray()
         self._window = b""
         self._workers = min(MAX_WORKERS, available_cores())
         self._pool = concurrent.futures.ThreadPoolExecutor(self._workers)
-        self._pending: Deque[concurrent.futures.Future[bytes]] = collections.deque()
+        self._pending: collections.deque[concurrent.futures.Future[bytes]] = collections.deque()
 
     def __enter__(self) -> BlockDeflater:
         return self
@@ -1890,7 +1940,7 @@ class BlockDeflater:
             future.cancel()
         self._pool.shutdown(wait=True)
 
-    def write(self, data: Union[bytes, memoryview]) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self.crc = zlib.crc32(data, self.crc)
         self.size += len(data)
         view = memoryview(data)
@@ -1910,21 +1960,30 @@ class BlockDeflater:
             self._emit(self._pending.popleft().result())
 
     def flush(self) -> None:
-        """Everything written so far is emitted, and ends with a sync mark."""
+        """Everything written so far is emitted, ends with a sync mark, and is not referred to later."""
         if self._buffer:
             self._submit()
         while self._pending:
             self._emit(self._pending.popleft().result())
         self._emit(FLUSH_BLOCK)
+        self._window = b""
+
+    def finish(self) -> None:
+        self.flush()
+        self._emit(LAST_BLOCK)
+
+    def _emit(self, data: bytes) -> None:
+        self.emitted += len(data)
+        self._hand_on(data)
 
 
 def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-# =====================================================================================================
+# ==================================================================================================
 # Writing: files that appear complete or not at all
-# =====================================================================================================
+# ==================================================================================================
 
 
 class AtomicFile:
@@ -1932,18 +1991,24 @@ class AtomicFile:
 
     O_TMPFILE makes a file that no folder lists.  Where the file system has none, a hidden name beside
     the target stands in, and what a killed run left of it goes when the next run starts.
+
+    What is written goes to the disk all along, in a thread of its own, so that the last fsync is short.
     """
+
+    STRIDE = 32 * MIB  # from one fdatasync to the next
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.size = 0
         self._folder, self._name = os.path.split(os.path.abspath(path))
-        self._partial: Optional[str] = None
+        self._partial: str | None = None
         self._digest = hashlib.sha256()
         with self._failing():
             os.makedirs(self._folder, exist_ok=True)
             self._remove_leftovers()
             self._fd = self._open()
+        self._flushed = 0
+        self._flusher = Conveyor(os.fdatasync)
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
@@ -1954,7 +2019,9 @@ class AtomicFile:
 
     def _remove_leftovers(self) -> None:
         for name in os.listdir(self._folder):
-            if name == self._name or re.fullmatch(rf"\.{re.escape(self._name)}\.\d+\.partial", name):
+            if name == self._name or re.fullmatch(
+                rf"\.{re.escape(self._name)}\.\d+\.partial", name
+            ):
                 os.unlink(os.path.join(self._folder, name))
 
     def _open(self) -> int:
@@ -1970,13 +2037,22 @@ class AtomicFile:
         return os.open(self._partial, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o644)
 
     def __enter__(self) -> AtomicFile:
+        self._flusher.__enter__()
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        os.close(self._fd)
-        if self._partial is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._partial)
+    def __exit__(self, exc_type: object, exc: BaseException | None, tb: object) -> None:
+        try:
+            with self._failing():
+                self._flusher.__exit__(exc_type, exc, tb)
+        finally:
+            os.close(self._fd)
+            if self._partial is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._partial)
+
+    @property
+    def reading_path(self) -> str:
+        return self._partial or f"/proc/self/fd/{self._fd}"
 
     @property
     def digest(self) -> str:
@@ -1991,8 +2067,14 @@ class AtomicFile:
         with self._failing():
             while view:
                 view = view[os.write(self._fd, view) :]
-        self._digest.update(data)
-        self.size += len(data)
+            self._digest.update(data)
+            self.size += len(data)
+            if self.size - self._flushed >= self.STRIDE:
+                self._flusher.put(self._fd)
+                self._flushed = self.size
+
+    def size_on_disk(self) -> int:
+        return os.fstat(self._fd).st_size
 
     def read_at(self, position: int, count: int) -> bytes:
         with self._failing():
@@ -2003,7 +2085,7 @@ class AtomicFile:
         with self._failing():
             os.ftruncate(self._fd, 0)
             os.lseek(self._fd, 0, os.SEEK_SET)
-        self._digest, self.size = hashlib.sha256(), 0
+        self._digest, self.size, self._flushed = hashlib.sha256(), 0, 0
 
     def sync(self) -> None:
         with self._failing():
@@ -2018,7 +2100,10 @@ class AtomicFile:
                 folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 try:
                     os.link(
-                        f"/proc/self/fd/{self._fd}", self._name, dst_dir_fd=folder, follow_symlinks=True
+                        f"/proc/self/fd/{self._fd}",
+                        self._name,
+                        dst_dir_fd=folder,
+                        follow_symlinks=True,
                     )
                 finally:
                     os.close(folder)
@@ -2063,7 +2148,7 @@ def read_back(out: AtomicFile, written: Written) -> None:
     fault = PackagingError(
         f"{show(out.path)} does not read back as it was written; the volume may be faulty: run again"
     )
-    if os.fstat(out._fd).st_size != out.size or out.read_at(0, 10) != GZIP_HEADER:
+    if out.size_on_disk() != out.size or out.read_at(0, 10) != GZIP_HEADER:
         raise fault
     if written.front <= 8 * MIB:
         inflater = zlib.decompressobj(wbits=-15)
@@ -2082,3 +2167,691 @@ def read_back(out: AtomicFile, written: Written) -> None:
     trailer = out.read_at(out.size - GZIP_TRAILER.size, GZIP_TRAILER.size)
     if trailer != GZIP_TRAILER.pack(written.crc, written.size & 0xFFFFFFFF):
         raise fault
+
+
+# ==================================================================================================
+# Packaging: what both modes share
+# ==================================================================================================
+
+
+class Job(NamedTuple):
+    """One packaging run."""
+
+    options: argparse.Namespace
+    plan: Plan
+    model: Archive | LooseFiles
+    out: AtomicFile
+    progress: Progress
+
+    def new_judge(self, *, may_drop: bool) -> Judge:
+        return Judge(
+            self.plan,
+            symlinks=self.options.symlinks,
+            max_members=self.options.max_members,
+            may_drop=may_drop,
+        )
+
+
+class Result(NamedTuple):
+    mode: str
+    why: str
+    written: Written
+    judge: Judge
+    folder_digests: list[str]  # of the plan's folders
+    model_digest: str
+
+
+class Front(NamedTuple):
+    """The shipped entries, as they stand at the start of the output."""
+
+    digests: list[str]
+    end: int  # in the file
+    crc: int
+    size: int
+
+
+def new_walk(
+    judge: Callable[[Entry], bool],
+    options: argparse.Namespace,
+    sink: Callable[[bytes | memoryview], object] | None = None,
+) -> TarWalk:
+    return TarWalk(
+        judge,
+        max_header_bytes=options.max_header_bytes,
+        max_content_bytes=options.max_content_bytes,
+        sink=sink,
+    )
+
+
+def write_front(plan: Plan, deflater: BlockDeflater) -> Front:
+    digests = [ship(folder, deflater.write) for folder in plan.folders]
+    deflater.flush()
+    return Front(digests, len(GZIP_HEADER) + deflater.emitted, deflater.crc, deflater.size)
+
+
+class InputDigests:
+    """The model file's SHA-256, and whatever else a file beside it calls for."""
+
+    def __init__(self, expected: dict[str, tuple[str, str]]) -> None:
+        self._expected = expected
+        self._digests = {name: hashlib.new(name) for name in {"sha256", *expected}}
+
+    def update(self, data: bytes) -> None:
+        for digest in self._digests.values():
+            digest.update(data)
+
+    def check(self, archive: str) -> str:
+        """Compares with what was expected; returns the SHA-256."""
+        for algorithm, (wanted, told_by) in self._expected.items():
+            found = self._digests[algorithm].hexdigest()
+            if found != wanted:
+                raise BadInput(
+                    f"{show(archive)} does not match {show(told_by)}: its {algorithm} is {found}, not "
+                    f"{wanted}; upload both again"
+                )
+        return self._digests["sha256"].hexdigest()
+
+
+# ==================================================================================================
+# Packaging: splice
+# ==================================================================================================
+
+
+class Seam(NamedTuple):
+    """Where the copied part of the original begins, and what stands before it."""
+
+    offset: int  # in the file
+    crc: int  # of the content before it, which is dropped
+    size: int
+
+
+class FirstKept(Exception):
+    """Ends the search for the seam: the first entry that stays begins at this offset."""
+
+
+def find_seam(archive: Archive, plan: Plan, options: argparse.Namespace) -> Seam:
+    """Where to cut: right behind the gzip header, or behind an earlier package's shipped entries.
+
+    Those end with a sync flush.  The whole entries before it must all be replaced; that none behind it
+    is, and that no block behind it refers to data before it, shows when the rest is verified.
+    """
+    policy = Policy(plan)
+
+    def stop_at_first_kept(entry: Entry) -> bool:
+        if not entry.path or policy.keeps(entry.path):
+            raise FirstKept(entry.offset)
+        return False
+
+    walk = new_walk(stop_at_first_kept, options)
+    inflater = zlib.decompressobj(wbits=-15)
+    crc = size = 0
+    with InputFile(archive.path) as file:
+        data = file.read()
+        position = gzip_header_length(data, archive.name)
+        data = data[position:]
+        seam = Seam(position, 0, 0)
+        try:
+            while data:
+                at = 0
+                while at < len(data):
+                    mark = data.find(SYNC_MARK, at)
+                    # The last three bytes may be the start of a mark: they wait for the next ones.
+                    end = mark + len(SYNC_MARK) if mark >= 0 else max(at, len(data) - 3)
+                    for piece in expand(inflater, data[at:end]):
+                        walk.feed(piece)
+                        crc, size = zlib.crc32(piece, crc), size + len(piece)
+                    position += end - at
+                    at = end
+                    if mark < 0:
+                        break
+                    if walk.between_entries and size > seam.size:
+                        seam = Seam(position, crc, size)
+                more = file.read()
+                data = data[at:] + more if more else b""
+        except FirstKept as found:
+            if found.args[0] == seam.size:
+                return seam
+            raise CannotSplice(
+                "the model's own entries under shipped names are not a package's"
+            ) from None
+        except zlib.error as error:
+            raise damaged_data(archive.name, "gzip", position, error) from error
+    raise CannotSplice("nothing but entries under shipped names was found")
+
+
+def chunks_from(file: InputFile, offset: int, consumed: Callable[[bytes], None]) -> Iterator[bytes]:
+    """A file's bytes from ``offset``; ``consumed`` sees them all."""
+    position = 0
+    while True:
+        data = file.read()
+        if not data:
+            return
+        consumed(data)
+        position += len(data)
+        if position > offset:
+            yield data[-(position - offset) :] if position - offset < len(data) else data
+
+
+class Member(NamedTuple):
+    crc: int  # as the trailer says
+    isize: int
+
+
+def inflate_member(
+    chunks: Iterator[bytes],
+    file: InputFile,
+    raw: Callable[[bytes], None],
+    content: Callable[[bytes], None],
+) -> Member:
+    """Reads the DEFLATE stream of a file's one gzip member, and its trailer.
+
+    ``raw`` gets the stream as it is, ``content`` what it inflates to.
+    """
+    inflater = zlib.decompressobj(wbits=-15)
+    position = 0
+    for data in chunks:
+        position += len(data)
+        try:
+            for piece in expand(inflater, data):
+                content(piece)
+        except zlib.error as error:
+            raise damaged_data(file.name, "gzip", position, error) from error
+        if inflater.eof:
+            break
+        raw(data)
+    else:
+        raise truncated(file.name, file.size)
+    rest = inflater.unused_data
+    raw(data[: len(data) - len(rest)])
+    while len(rest) < GZIP_TRAILER.size + len(GZIP_MAGIC):
+        more = next(chunks, b"")
+        if not more:
+            break
+        rest += more
+    if len(rest) < GZIP_TRAILER.size:
+        raise truncated(file.name, file.size)
+    crc, isize = GZIP_TRAILER.unpack_from(rest)
+    rest = rest[GZIP_TRAILER.size :]
+    if rest.startswith(GZIP_MAGIC):
+        raise CannotSplice("it consists of several gzip members")
+    while rest:  # zeros, as from tape blocks, are no content
+        if rest.strip(b"\0"):
+            raise trailing_garbage(file.name)
+        rest = next(chunks, b"")
+    return Member(crc, isize)
+
+
+def splice(job: Job, archive: Archive, seam: Seam) -> Result:
+    """Writes the shipped entries, then the original's blocks as they are, verifying them meanwhile.
+
+    Three threads: this one reads and inflates; one computes the CRC and walks the tar; one writes and
+    hashes the output.  A fourth hashes the input.  What is verified is the very bytes that are written.
+    """
+    out = job.out
+    out.write(GZIP_HEADER)
+    with BlockDeflater(out.write) as deflater:
+        front = write_front(job.plan, deflater)
+
+    judge = job.new_judge(may_drop=False)
+    walk = new_walk(judge, job.options)
+    digests = InputDigests(archive.expected)
+    crc, size = front.crc, front.size
+
+    def verify(piece: bytes) -> None:
+        nonlocal crc, size
+        crc = zlib.crc32(piece, crc)
+        size += len(piece)
+        walk.feed(piece)
+
+    with InputFile(archive.path) as file, Conveyor(digests.update) as hasher:
+        with Conveyor(out.write) as writer, Conveyor(verify) as verifier:
+
+            def consumed(data: bytes) -> None:
+                hasher.put(data)
+                job.progress.done += len(data)
+
+            member = inflate_member(
+                chunks_from(file, seam.offset, consumed), file, writer.put, verifier.put
+            )
+        file.check_unchanged()
+    walk.close()
+    judge.check_complete()
+    # Replacing the content before the seam changes the CRC by what that content contributed to it.
+    kept = size - front.size
+    trailer = Member(
+        member.crc ^ crc_shift(seam.crc ^ front.crc, kept),
+        (member.isize - seam.size + front.size) & 0xFFFFFFFF,
+    )
+    if trailer != (crc, size & 0xFFFFFFFF):
+        raise BadInput(
+            f"{show(archive.name)} is damaged: its content does not match the CRC-32 and size in its "
+            "gzip trailer; upload it again"
+        )
+    model_digest = digests.check(archive.name)
+    out.write(GZIP_TRAILER.pack(*trailer))
+    written = Written(front.end, front.crc, front.size, crc, size)
+    why = "the archive is gzip, and what it has under shipped names "
+    why += "ends at a sync flush" if seam.size else "is nothing"
+    return Result("splice", why, written, judge, front.digests, model_digest)
+
+
+def try_splice(job: Job, archive: Archive) -> Result:
+    seam = find_seam(archive, job.plan, job.options)
+    log(
+        f"mims_package: splicing {show(archive.name)} from byte {seam.offset}"
+        + (f", in place of {seam.size} bytes that an earlier package shipped" if seam.size else "")
+    )
+    try:
+        return splice(job, archive, seam)
+    except BadInput as error:
+        if seam.size:
+            # Blocks that refer to data before the seam do not inflate without it.  If the archive
+            # itself is bad, streaming will say so.
+            raise CannotSplice("what an earlier package shipped cannot be cut off") from error
+        raise
+
+
+# ==================================================================================================
+# Packaging: stream
+# ==================================================================================================
+
+
+def stream(job: Job, why: str) -> Result:
+    """Writes the shipped entries, then those of the model that stay, compressed anew."""
+    out, model = job.out, job.model
+    judge = job.new_judge(may_drop=True)
+    out.write(GZIP_HEADER)
+    with Conveyor(out.write) as writer, BlockDeflater(writer.put) as deflater:
+        front = write_front(job.plan, deflater)
+        if isinstance(model, Archive):
+            digest = stream_archive(job, model, judge, deflater)
+        else:
+            digest = stream_loose_files(job, model, judge, deflater)
+        judge.check_complete()
+        end = deflater.size + len(END_OF_ARCHIVE)
+        deflater.write(END_OF_ARCHIVE + bytes(-end % RECORD))
+        deflater.finish()
+    out.write(GZIP_TRAILER.pack(deflater.crc, deflater.size & 0xFFFFFFFF))
+    written = Written(front.end, front.crc, front.size, deflater.crc, deflater.size)
+    return Result("stream", why, written, judge, front.digests, digest)
+
+
+def stream_archive(job: Job, archive: Archive, judge: Judge, deflater: BlockDeflater) -> str:
+    walk = new_walk(judge, job.options, deflater.write)
+    digests = InputDigests(archive.expected)
+    with InputFile(archive.path) as file:
+        with Conveyor(digests.update) as hasher, Conveyor(walk.feed) as walker:
+
+            def consumed(data: bytes) -> None:
+                hasher.put(data)
+                job.progress.done += len(data)
+
+            for piece in decompressed(file, archive.format, consumed):
+                walker.put(piece)
+        file.check_unchanged()
+    walk.close()
+    return digests.check(archive.name)
+
+
+def stream_loose_files(job: Job, model: LooseFiles, judge: Judge, deflater: BlockDeflater) -> str:
+    digest = hashlib.sha256()
+
+    def write(data: bytes) -> None:
+        digest.update(data)
+        deflater.write(data)
+        job.progress.done += len(data)
+
+    for found in tree(model.path, "the model's"):
+        if found.kind == "other":
+            raise BadInput(f"the model's {show(found.path)} is neither file nor folder; remove it")
+        archive_path(found.path, "the model's")  # for its length
+        size = found.size if found.kind == "file" else 0
+        target = ""
+        if found.kind == "symlink":
+            target = disk_name(os.readlink(found.disk_path), "the model's link target")
+        if not judge(Entry(found.path, found.kind, size, target, 0)):
+            continue
+        write(
+            tar_headers(
+                found.path,
+                found.kind,
+                size=size,
+                executable=found.executable or found.kind == "folder",
+                target=target,
+            )
+        )
+        if found.kind == "file":
+            disk_path = found.disk_path
+            copy_file(lambda path=disk_path: open_regular(path), size, found.path, write)  # type: ignore[misc]
+    return digest.hexdigest()
+
+
+# ==================================================================================================
+# Verifying a package: --check and --paranoid
+# ==================================================================================================
+
+
+class Contents(NamedTuple):
+    sha256: str
+    bytes: int
+    crc: int
+    size: int  # unpacked
+    files: int
+
+
+def read_package(path: str, name: str, options: argparse.Namespace) -> Contents:
+    """Reads a whole package, as strictly as a model is read, and requires the inference entry point."""
+    judge = Judge(
+        Plan([], "replace"),
+        symlinks=options.symlinks,
+        # The shipped entries come on top of the model's.
+        max_members=2 * options.max_members,
+    )
+    walk = new_walk(judge, options)
+    digest = hashlib.sha256()
+    crc = size = 0
+
+    def verify(piece: bytes) -> None:
+        nonlocal crc, size
+        crc = zlib.crc32(piece, crc)
+        size += len(piece)
+        walk.feed(piece)
+
+    with InputFile(path, name, follow=True) as file:
+        with Progress(file.size) as progress:
+            with Conveyor(digest.update) as hasher, Conveyor(verify) as verifier:
+
+                def consumed(data: bytes) -> None:
+                    hasher.put(data)
+                    progress.done += len(data)
+
+                head = os.pread(file.fileno(), CHUNK, 0)
+                chunks = chunks_from(file, gzip_header_length(head, name), consumed)
+                try:
+                    member = inflate_member(chunks, file, lambda raw: None, verifier.put)
+                except CannotSplice as error:
+                    raise BadInput(
+                        f"{show(name)} is no package: {error}; a package is one gzip member"
+                    ) from None
+        file.check_unchanged()
+        bytes_read = file.size
+    walk.close()
+    if member != (crc, size & 0xFFFFFFFF):
+        raise BadInput(
+            f"{show(name)} is damaged: its content does not match its gzip trailer; package it again"
+        )
+    if not judge.has_file(f"{CODE}/{options.inference_entry_point}"):
+        raise BadInput(
+            f"{show(name)} has no {CODE}/{options.inference_entry_point}, so nothing would serve the "
+            "model; package it again, or name the right file with --inference-entry-point"
+        )
+    return Contents(digest.hexdigest(), bytes_read, crc, size, judge.files)
+
+
+def check(options: argparse.Namespace) -> None:
+    started = time.monotonic()
+    path = options.check
+    contents = read_package(path, os.path.basename(path), options)
+    log_event(
+        "mims_package.checked",
+        archive=path,
+        bytes=contents.bytes,
+        sha256=contents.sha256,
+        unpacked_bytes=contents.size,
+        files=contents.files,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+# ==================================================================================================
+# The run
+# ==================================================================================================
+
+
+def log_event(event: str, **fields: object) -> None:
+    """One line of JSON, for metric filters."""
+    log(json.dumps({"event": event, **fields}))
+
+
+def package(options: argparse.Namespace) -> None:
+    started = time.monotonic()
+    with contextlib.ExitStack() as resources:
+        # Opened first: what an earlier run left must be gone even if this one fails.
+        out = resources.enter_context(AtomicFile(os.path.join(options.output_dir, ARCHIVE_NAME)))
+        report = resources.enter_context(AtomicFile(options.report_file))
+        scripts = collect_scripts(
+            options.scripts_dir, options.inference_entry_point, options.max_scripts_bytes, resources
+        )
+        plan = Plan([scripts, *collect_extras(options.extra_dir)], options.existing_code)
+        model = find_model(options.model_dir)
+        announce(model, plan)
+        check_space(model, plan, out)
+
+        with Progress(model.bytes) as progress:
+            result = run_mode(Job(options, plan, model, out, progress))
+        out.sync()
+        read_back(out, result.written)
+        if options.paranoid:
+            read_all_back(out, result.written, options)
+
+        seconds = time.monotonic() - started
+        facts = describe(options, model, plan, result, out, seconds)
+        report.write((json.dumps(facts, indent=2) + "\n").encode())
+        try:
+            out.publish()
+            report.publish()
+        except BaseException:
+            out.withdraw()
+            report.withdraw()
+            raise
+    log_event(
+        "mims_package.done",
+        mode=result.mode,
+        archive_bytes=out.size,
+        archive_sha256=out.digest,
+        model_bytes=model.bytes,
+        model_sha256=result.model_digest,
+        scripts_digest=result.folder_digests[0],
+        files=result.judge.files + sum(folder.files for folder in plan.folders),
+        seconds=round(seconds, 3),
+        bytes_per_second=round(model.bytes / seconds),
+    )
+
+
+def announce(model: Archive | LooseFiles, plan: Plan) -> None:
+    if isinstance(model, Archive):
+        log(
+            f"mims_package {__version__}: model {show(model.name)}, {model.format}, {model.bytes} bytes"
+            + (
+                f"; ignored beside it: {', '.join(map(show, model.ignored))}"
+                if model.ignored
+                else ""
+            )
+        )
+    else:
+        log(
+            f"mims_package {__version__}: model of {model.entries} loose files and folders, "
+            f"{model.bytes} bytes"
+        )
+    for folder in plan.folders:
+        left_out = f", {len(folder.left_out)} left out" if folder.left_out else ""
+        log(f"mims_package: {folder.name}/: {folder.files} files, {folder.bytes} bytes{left_out}")
+
+
+def check_space(model: Archive | LooseFiles, plan: Plan, out: AtomicFile) -> None:
+    """The output must fit, if nothing shrinks; more than that only a bzip2 or xz model can need."""
+    front = sum(folder.bytes + 2 * KIB * len(folder.entries) for folder in plan.folders)
+    needed = model.bytes + front + MIB
+    if isinstance(model, LooseFiles):
+        needed += 2 * KIB * model.entries
+    free = out.free_bytes()
+    if free < needed:
+        raise NoSpace(
+            f"{show(out.path)} may need {needed} bytes and {free} are free; "
+            "give the processing step a larger volume (processing_volume_size)"
+        )
+
+
+def run_mode(job: Job) -> Result:
+    model, mode = job.model, job.options.mode
+    if mode == "stream":
+        why = "asked for"
+    elif isinstance(model, LooseFiles):
+        why = "the model is loose files"
+    elif model.format != "gzip":
+        why = f"the archive is {model.format}, not gzip"
+    else:
+        try:
+            return try_splice(job, model)
+        except CannotSplice as reason:
+            why = str(reason)
+            job.out.restart()
+            job.progress.done = 0
+    if mode == "splice":
+        raise BadInput(f"the model cannot be spliced: {why}; use --mode auto or stream")
+    log(f"mims_package: streaming: {why}")
+    return stream(job, why)
+
+
+def read_all_back(out: AtomicFile, written: Written, options: argparse.Namespace) -> None:
+    """--paranoid: inflates the whole output, walks it, and hashes what is on the disk."""
+    log("mims_package: reading the output back")
+    try:
+        contents = read_package(out.reading_path, out.path, options)
+    except BadInput as error:
+        raise PackagingError(f"the output does not read back: {error}") from error
+    if (contents.sha256, contents.crc, contents.size) != (out.digest, written.crc, written.size):
+        raise PackagingError(
+            f"{show(out.path)} does not read back as it was written; run again on another instance"
+        )
+
+
+def describe(
+    options: argparse.Namespace,
+    model: Archive | LooseFiles,
+    plan: Plan,
+    result: Result,
+    out: AtomicFile,
+    seconds: float,
+) -> dict[str, object]:
+    """The report.  Only ``seconds`` and ``bytes_per_second`` differ between runs on the same inputs."""
+    judge = result.judge
+    warnings = []
+    if judge.case_twins:
+        names = ", ".join(map(show, judge.case_twins))
+        warnings.append(f"names that differ from others only in case: {names}")
+    if judge.symlinks:
+        names = ", ".join(map(show, judge.symlinks))
+        warnings.append(f"symbolic links inside the model, kept: {names}")
+    for warning in warnings:
+        log(f"mims_package: warning: {warning}")
+    scripts, *extras = plan.folders
+    scripts_digest, *extra_digests = result.folder_digests
+    return {
+        "schema_version": REPORT_SCHEMA_VERSION,
+        "version": __version__,
+        "source": {
+            "uri": os.environ.get("MIMS_MODEL_URI"),
+            "etag": os.environ.get("MIMS_MODEL_ETAG"),
+            "file": model.name if isinstance(model, Archive) else None,
+        },
+        "archive": {
+            "file": ARCHIVE_NAME,
+            "bytes": out.size,
+            "sha256": out.digest,
+            "unpacked_bytes": result.written.size,
+        },
+        "model": {
+            "kind": model.format if isinstance(model, Archive) else "files",
+            # Of the archive file; of loose files, of the tar entries made of them.
+            "sha256": result.model_digest,
+            "bytes": model.bytes,
+            "unpacked_bytes": judge.bytes,
+            "files": judge.files,
+            "links": judge.links,
+            "replaced_entries": judge.dropped,
+        },
+        "scripts": {
+            "digest": scripts_digest,
+            "bytes": scripts.bytes,
+            "files": scripts.files,
+            "entry_point": f"{CODE}/{options.inference_entry_point}",
+            "left_out": len(scripts.left_out),
+            "left_out_files": scripts.left_out[:20],
+        },
+        "mode": result.mode,
+        "mode_reason": result.why,
+        "existing_code": plan.existing_code,
+        "extra_inputs": [
+            {"name": folder.name, "digest": digest, "bytes": folder.bytes, "files": folder.files}
+            for folder, digest in zip(extras, extra_digests)
+        ],
+        "ignored_inputs": model.ignored if isinstance(model, Archive) else [],
+        "warnings": warnings,
+        "seconds": round(seconds, 3),
+        "bytes_per_second": round(model.bytes / seconds),
+    }
+
+
+# ==================================================================================================
+# The program
+# ==================================================================================================
+
+
+def one_line(text: str, limit: int = 1024) -> str:
+    """At most ``limit`` bytes of UTF-8 on one line: what SageMaker shows of the message file."""
+    line = " ".join(text.split())
+    return line.encode("utf-8", "backslashreplace")[:limit].decode("utf-8", "ignore")
+
+
+def write_message(path: str, text: str) -> None:
+    """Best effort: a message that cannot be written must not hide the failure itself."""
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(one_line(text))
+    except OSError as error:
+        log(f"mims_package: the message file could not be written: {error}")
+
+
+def message_file(argv: Sequence[str]) -> str:
+    """Where the message goes, even if the rest of the command line cannot be understood."""
+    for index, argument in enumerate(argv):
+        name, equals, value = argument.partition("=")
+        if name == "--message-file":
+            return value if equals else next(iter(argv[index + 1 :]), "")
+    return str(argument_parser().get_default("message_file"))
+
+
+def stop(signum: int, frame: object) -> None:
+    signal.signal(signum, signal.SIG_IGN)  # once is enough: nothing shall interrupt the cleaning up
+    raise Stopped(signum)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if threading.current_thread() is threading.main_thread():
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, stop)
+    try:
+        options = checked_options(argv)
+        if options.check:
+            check(options)
+        else:
+            package(options)
+        return 0
+    except (PackagingError, Stopped) as error:
+        reason, exit_code = str(error), error.exit_code
+    except Exception as error:
+        traceback.print_exc()
+        reason = f"internal error, please report it: {type(error).__name__}: {error}"
+        exit_code = PackagingError.exit_code
+    reason = one_line(reason)
+    log_event("mims_package.failed", exit_code=exit_code, reason=reason)
+    print(f"mims_package: error: {reason}", file=sys.stderr, flush=True)
+    write_message(message_file(argv), reason)
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
