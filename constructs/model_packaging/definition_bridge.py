@@ -82,7 +82,7 @@ class DefinitionBridge:
                 if placeholder in shown:
                     seen.add(placeholder)
                     shown = shown.replace(placeholder, token)
-            if shown == value:
+            if shown == value and "\x00" not in value:
                 return value
             leaves.append(self._stack.to_json_string(shown))
             return f"\x00{len(leaves) - 1}\x00"

@@ -109,8 +109,10 @@ class PackagingPipeline(Construct):
             ),
         )
         roles.grant_read(self._model.bucket.bucket_arn, self._model.key_pattern)
-        for asset in (self._packaging_script, self._inference_scripts):
-            roles.grant_read(asset.bucket.bucket_arn, asset.s3_object_key)
+        assets = (self._packaging_script, self._inference_scripts)
+        roles.grant_read(
+            assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets)
+        )
         roles.grant_write(
             f"arn:{Aws.PARTITION}:s3:::{self.packaged_s3_uri.removeprefix('s3://')}/*"
         )

@@ -27,25 +27,26 @@ class PackagingRoles(Construct):
         self.job_role = self._build_job_role(image_repository_arn)
         self.pipeline_role = self._build_pipeline_role()
 
-    def grant_read(self, bucket_arn: str, key_pattern: str) -> None:
-        """Let the job read the objects of a bucket whose keys match a pattern.
+    def grant_read(self, bucket_arn: str, *key_patterns: str) -> None:
+        """Let the job read the objects of a bucket whose keys match one of the patterns.
 
         A processing input is a prefix: SageMaker lists the bucket below it, then reads.
 
         Args:
             bucket_arn: ARN of the bucket.
-            key_pattern: A key, or a prefix that ends in ``*``.
+            *key_patterns: Keys, or prefixes that end in ``*``.
         """
         self.job_role.add_to_policy(
             iam.PolicyStatement(
-                actions=["s3:GetObject"], resources=[f"{bucket_arn}/{key_pattern}"]
+                actions=["s3:GetObject"],
+                resources=[f"{bucket_arn}/{pattern}" for pattern in key_patterns],
             )
         )
         self.job_role.add_to_policy(
             iam.PolicyStatement(
                 actions=["s3:ListBucket"],
                 resources=[bucket_arn],
-                conditions={"StringLike": {"s3:prefix": key_pattern}},
+                conditions={"StringLike": {"s3:prefix": list(key_patterns)}},
             )
         )
 

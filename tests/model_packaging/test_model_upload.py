@@ -1,0 +1,70 @@
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_s3 as s3
+from model_packaging import ModelUpload
+
+
+@pytest.fixture
+def bucket() -> s3.IBucket:
+    return s3.Bucket.from_bucket_name(Stack(App(), "Stack"), "Bucket", "models-bucket")
+
+
+def test_the_pattern_asks_for_archives_below_the_prefix(bucket: s3.IBucket) -> None:
+    assert ModelUpload(bucket, prefix="incoming/").event_pattern == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": ["models-bucket"]},
+            "object": {"key": [{"wildcard": "incoming/*.tar.gz"}]},
+        },
+    }
+
+
+def test_every_value_is_one_whole_path_into_the_event(bucket: s3.IBucket) -> None:
+    upload = ModelUpload(bucket)
+    assert upload.parameter_paths == {
+        "ModelBucket": "$.detail.bucket.name",
+        "ModelKey": "$.detail.object.key",
+        "ModelETag": "$.detail.object.etag",
+    }
+
+
+def test_event_and_definition_speak_of_the_same_parameters(bucket: s3.IBucket) -> None:
+    upload = ModelUpload(bucket)
+    declared = [parameter.name for parameter in upload.model_source().parameters]
+    assert declared == list(upload.parameter_paths)
+
+
+@pytest.mark.parametrize(
+    ("s3_prefix", "overlaps"),
+    [
+        ("s3://models-bucket/packaged", False),
+        ("s3://models-bucket/models-packaged", False),
+        ("s3://models-bucket/models", True),
+        ("s3://models-bucket/models/packaged", True),
+        ("s3://models-bucket", True),
+        ("s3://other-bucket/models/packaged", False),
+    ],
+)
+def test_it_knows_where_a_package_would_start_the_pipeline_again(
+    bucket: s3.IBucket, s3_prefix: str, overlaps: bool
+) -> None:
+    assert ModelUpload(bucket, prefix="models/").matches_below(s3_prefix) is overlaps
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"prefix": ""}, "prefix is empty"),
+        ({"suffix": ""}, "suffix is empty"),
+        ({"prefix": "models/*/"}, r"contains '\*'"),
+        ({"suffix": "\\.gz"}, "contains"),
+    ],
+)
+def test_a_filter_that_would_match_too_much_is_refused(
+    bucket: s3.IBucket, change: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(ValueError, match=expected):
+        ModelUpload(bucket, **change)
