@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import App
+
 from stacks.model_packaging_stack import ModelPackagingStack
 
 PROJECT = Path(__file__).parent

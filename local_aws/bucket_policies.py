@@ -13,7 +13,7 @@ from moto.s3.models import FakeBucket
 from local_aws.resources import UnsupportedError
 
 # What a request tells of itself, by the condition key that asks.
-_CONTEXT = {"aws:SecureTransport": "true", "s3:TlsVersion": 1.3}
+_CONTEXT: dict[str, Any] = {"aws:SecureTransport": "true", "s3:TlsVersion": 1.3}
 
 
 def install() -> None:

@@ -30,12 +30,18 @@ class CommandError(Exception):
     """
 
     def __init__(self, command: str, exit_code: int, output: str, log: Path) -> None:
-        lines = [line.strip() for line in output.splitlines() if line.strip()]
-        exceptions = [line for line in lines if re.match(r"\w+(Error|Exception): ", line)]
-        failures = [" ".join(lines[-3:])] if "Resource updates failed:" in lines else []
-        reason = (failures or exceptions or lines or ["it printed nothing"])[-1]
-        super().__init__(f"{command} ended with exit code {exit_code}: {reason}")
+        super().__init__(f"{command} ended with exit code {exit_code}: {_reason(output)}")
         self.log = log
+
+
+def _reason(output: str) -> str:
+    """The part of what the CLI printed that tells why it failed."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        if line.endswith("Resource updates failed:"):  # then the resource, then its reason
+            return " ".join(lines[number + 1 : number + 3])
+    exceptions = [line for line in lines if re.match(r"\w+(Error|Exception): ", line)]
+    return (exceptions or lines or ["it printed nothing"])[-1]
 
 
 class LocalCloud:
@@ -68,7 +74,7 @@ class LocalCloud:
         return boto3.Session(
             aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION
         ).client(
-            service,  # type: ignore[call-overload]  # any service
+            service,
             endpoint_url=self.endpoint,
             config=botocore.config.Config(proxies={}, s3={"addressing_style": "path"}),
         )
@@ -97,7 +103,9 @@ class LocalCloud:
 
     def deploy(self, assembly: Path, stack: str, *options: str) -> str:
         """Run ``cdk deploy`` for a synthesized stack."""
-        return self.cdk("deploy", stack, "--app", str(assembly), "--require-approval", "never", *options)
+        return self.cdk(
+            "deploy", stack, "--app", str(assembly), "--require-approval", "never", *options
+        )
 
     def outputs(self, stack: str) -> dict[str, str]:
         """The outputs of a deployed stack."""

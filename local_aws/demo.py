@@ -97,25 +97,27 @@ class Demo:
         """
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
-        archive = self._get_model()
-        with self._stage("Synthesize the app") as show:
-            context = {"inference_scripts": str(self._scripts)}
-            assembly = synthesize(self._directory / "synth", context)
-            show(f"{STACK}, hermetic: no credentials, no region")
+        self._check_arguments()
         with self._cloud() as cloud:
-            outputs = self._deploy(cloud, assembly)
+            archive = self._get_model()
+            outputs = self._deploy(cloud, self._synthesize())
             self._upload(cloud, archive, outputs["ModelUploadUri"])
             self._wait(cloud, outputs)
             package = self._download(cloud)
         self._check(archive, package)
         return self.result
 
+    def _check_arguments(self) -> None:
+        model = self._model
+        if model is not None and not model.is_file():
+            reason = f"{model} is not a file; name a model archive"
+            raise StageError("MODEL", reason, self._directory)
+        if not (self._scripts / ENTRY_POINT).is_file():
+            reason = f"{self._scripts} has no {ENTRY_POINT}; name a folder with one"
+            raise StageError("SCRIPTS", reason, self._directory)
+
     def _get_model(self) -> Path:
         if self._model is not None:
-            with self._stage("Read the model") as show:
-                if not self._model.is_file():
-                    raise DemoError(f"{self._model} is not a file; name a model archive")
-                show(f"{self._model.name}, {_size(self._model.stat().st_size)}")
             return self._model.resolve()
         with self._stage("Train a model") as show:
             from local_aws.sample_model import train
@@ -126,6 +128,13 @@ class Demo:
             self._expected = trained.predictions
             show(f"random forest on the wine data set, accuracy {trained.accuracy:.2f}")
         return trained.archive
+
+    def _synthesize(self) -> Path:
+        with self._stage("Synthesize the app") as show:
+            context = {"inference_scripts": str(self._scripts)}
+            assembly = synthesize(self._directory / "synth", context)
+            show(f"{STACK}, without credentials or region")
+        return assembly
 
     @contextmanager
     def _cloud(self) -> Iterator[LocalCloud]:
@@ -327,7 +336,9 @@ def _compare(original: Path, served: Path) -> str:
                 if "__pycache__" not in path.parts
             }
         )
-    different = sorted(name for name in set(trees[0]) | set(trees[1]) if trees[0].get(name) != trees[1].get(name))
+    different = sorted(
+        name for name in set(trees[0]) | set(trees[1]) if trees[0].get(name) != trees[1].get(name)
+    )
     if different:
         raise DemoError(f"the package differs from model and scripts in {', '.join(different)}")
     return f"{len(trees[1])} of {len(trees[0])} equal"

@@ -12,7 +12,9 @@ from typing import Any
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend, Event, Stack
+from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
 
 from local_aws.resources import RESOURCES
 
@@ -29,6 +31,8 @@ def install() -> None:
     CloudFormationBackend.describe_change_set = _describe_change_set
     CloudFormationBackend.delete_change_set = _delete_change_set
     CloudFormationBackend.execute_change_set = _execute_change_set
+    # The CLI asks CloudTrail why a deployment failed, and would ask for half a minute.
+    CloudTrailResponse.lookup_events = lambda self: ActionResult({"Events": []})
 
 
 _moto_create_change_set = CloudFormationBackend.create_change_set
@@ -53,9 +57,7 @@ def _create_change_set(self: Any, **kwargs: Any) -> Any:
     return change_set_id, stack_id
 
 
-def _unresolved(
-    parameters: dict[str, str], stack: Any, template: dict[str, Any]
-) -> dict[str, str]:
+def _unresolved(parameters: dict[str, str], stack: Any, template: dict[str, Any]) -> dict[str, str]:
     """Parameters with ``UsePreviousValue`` as they were given; moto gives them resolved."""
     return {
         name: stack.parameters.get(name) or template["Parameters"][name].get("Default", value)
@@ -65,9 +67,7 @@ def _unresolved(
     }
 
 
-def _details(
-    change: Any, before: dict[str, Any], after: dict[str, Any]
-) -> list[dict[str, Any]]:
+def _details(change: Any, before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
     """Which properties a change touches: without it, `cdk diff` shows no difference."""
     old, new = (
         template.get("Resources", {}).get(change.logical_resource_id, {}).get("Properties", {})
@@ -139,24 +139,27 @@ def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None 
 def _failed_resource(stack: Any, action: str) -> Iterator[None]:
     """Record which resource failed, and why, as an event of the stack: the CLI prints it."""
     create, update = parsing.parse_and_create_resource, parsing.parse_and_update_resource
+    failed: set[str] = set()  # moto tries a failed resource again and again
 
     def recorded(function: Any) -> Any:
         def call(logical_id: str, resource_json: Any, *args: Any, **kwargs: Any) -> Any:
             try:
                 return function(logical_id, resource_json, *args, **kwargs)
             except Exception as fault:
-                stack.events.append(
-                    Event(
-                        stack_id=stack.stack_id,
-                        stack_name=stack.name,
-                        logical_resource_id=logical_id,
-                        physical_resource_id="",
-                        resource_type=resource_json["Type"],
-                        resource_status=f"{action}_FAILED",
-                        resource_status_reason=str(fault) or type(fault).__name__,
-                        resource_properties=None,
+                if logical_id not in failed:
+                    failed.add(logical_id)
+                    stack.events.append(
+                        Event(
+                            stack_id=stack.stack_id,
+                            stack_name=stack.name,
+                            logical_resource_id=logical_id,
+                            physical_resource_id="",
+                            resource_type=resource_json["Type"],
+                            resource_status=f"{action}_FAILED",
+                            resource_status_reason=str(fault) or type(fault).__name__,
+                            resource_properties=None,
+                        )
                     )
-                )
                 raise
 
         return call

@@ -147,4 +147,3 @@ def _relative_key(prefix: str, key: str) -> str:
     if key.startswith(f"{prefix.rstrip('/')}/"):
         return key[len(prefix.rstrip("/")) + 1 :]
     return key[prefix.rfind("/") + 1 :]
-

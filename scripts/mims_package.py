@@ -1207,7 +1207,14 @@ PAX_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?").fullmatch
 OCTAL_SIZE_LIMIT = 8 * GIB  # what eleven octal digits hold
 
 # The numeric fields whose value does not matter here, but which readers trip over when malformed.
-OTHER_NUMBERS = (("mode", 100, 108), ("uid", 108, 116), ("gid", 116, 124), ("mtime", 136, 148))
+OTHER_NUMBERS = (
+    ("mode", 100, 108),
+    ("uid", 108, 116),
+    ("gid", 116, 124),
+    ("mtime", 136, 148),
+    ("devmajor", 329, 337),
+    ("devminor", 337, 345),
+)
 
 
 class Entry(NamedTuple):
@@ -1321,6 +1328,7 @@ class TarWalk:
         self._pax: dict[str, str] | None = None
         self._long: dict[int, str] = {}  # GNU_LONG_NAME, GNU_LONG_LINK -> text
         self._zero_blocks = 0
+        self._numbers = b""  # of the last header that was checked
 
     def feed(self, data: bytes) -> None:
         at, size = 0, len(data)
@@ -1402,6 +1410,12 @@ class TarWalk:
                 f"the tar header at byte {end - BLOCK} of the unpacked archive has a wrong checksum; "
                 "the archive is damaged or no tar archive: make it again"
             )
+        numbers = block[100:124] + block[136:148] + block[329:345]
+        if numbers != self._numbers:  # most headers repeat them
+            self._numbers = numbers
+            for field, start, stop in OTHER_NUMBERS:
+                if not OCTAL(block[start:stop]) and not BLANK(block[start:stop]):
+                    tar_number(block[start:stop], f"entry {show(block[:100])} has the {field}")
         if typeflag in EXTENSIONS:
             self._start_extension(block, typeflag)
         else:
@@ -1443,9 +1457,12 @@ class TarWalk:
                 self._global_offset = self._group_offset
             self._flush_group(True)
         else:
-            text, _, rest = body.partition(b"\0")
-            if not text or rest.strip(b"\0"):
-                raise BadInput(f"a GNU long name is empty or holds a NUL; {MAKE_AGAIN}")
+            # Some readers stop at the NUL, some at the size: both must say the same.
+            text, nul, rest = body.partition(b"\0")
+            if not text or not nul or (rest + block[size:]).strip(b"\0"):
+                raise BadInput(
+                    f"a GNU long name is empty, does not end in a NUL or holds another; {MAKE_AGAIN}"
+                )
             self._long[typeflag] = utf8(text, "the long name")
 
     def _flush_group(self, keep: bool) -> None:
@@ -1461,16 +1478,17 @@ class TarWalk:
         raw_name = block[:100].partition(b"\0")[0]
         magic = block[257:265]
         if magic[:6] == POSIX_MAGIC:
-            prefix, _, rest = block[345:500].partition(b"\0")
+            prefix, _, rest = block[345:].partition(b"\0")
             if prefix:
                 raw_name = prefix + b"/" + raw_name
-            if rest.strip(b"\0"):  # star keeps times here, which others take for a prefix
+            # star keeps times behind a shorter prefix; the last twelve bytes are padding.
+            if rest.strip(b"\0") or len(prefix) > 155:
                 raise BadInput(
                     f"entry {show(raw_name)} has data behind its ustar prefix, which readers treat "
                     f"differently; {MAKE_AGAIN}"
                 )
         elif magic in (GNU_MAGIC, V7_MAGIC):
-            if block[345:500].strip(b"\0"):
+            if block[345:].strip(b"\0"):
                 raise BadInput(
                     f"entry {show(raw_name)} has data where ustar keeps a prefix, but is not ustar; "
                     f"{MAKE_AGAIN}"
@@ -1531,9 +1549,6 @@ class TarWalk:
         size = tar_number(block[124:136], what)
         if size < 0:
             raise BadInput(f"{what} below zero; {MAKE_AGAIN}")
-        for field, start, end in OTHER_NUMBERS:
-            if not OCTAL(block[start:end]) and not BLANK(block[start:end]):
-                tar_number(block[start:end], f"entry {show(name)} has a {field}")
         if self._pax is not None and "size" in self._pax:
             pax_size = int(self._pax["size"])
             # Only what octal cannot say needs the record; else both must agree, as not every reader
@@ -1890,7 +1905,7 @@ def stored_blocks(data: bytes) -> bytes:
 
 
 def deflate_block(block: bytes, window: bytes) -> bytes:
-    """Compresses one block, ending at a byte boundary, the way that suits it.
+    """Compresses one block the way that suits it; it ends with a sync mark, at a byte boundary.
 
     Weights hold no repetitions, only skewed bytes: Huffman codes alone give the same size in a
     fraction of the time.  What hardly shrinks at all is stored, which also makes unpacking nearly
@@ -1903,7 +1918,7 @@ def deflate_block(block: bytes, window: bytes) -> bytes:
         return deflate(block, 6, zlib.Z_DEFAULT_STRATEGY, window)
     if coded < 0.98 * len(sample):
         return deflate(block, 1, zlib.Z_HUFFMAN_ONLY)
-    return stored_blocks(block)
+    return stored_blocks(block) + FLUSH_BLOCK
 
 
 def deflate(data: bytes, level: int, strategy: int, window: bytes = b"") -> bytes:
@@ -1960,12 +1975,11 @@ class BlockDeflater:
             self._emit(self._pending.popleft().result())
 
     def flush(self) -> None:
-        """Everything written so far is emitted, ends with a sync mark, and is not referred to later."""
+        """Everything written so far is emitted, and nothing later refers to it."""
         if self._buffer:
             self._submit()
         while self._pending:
             self._emit(self._pending.popleft().result())
-        self._emit(FLUSH_BLOCK)
         self._window = b""
 
     def finish(self) -> None:

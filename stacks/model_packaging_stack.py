@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
-from constructs import Construct
 from model_packaging import (
     ArtifactBucket,
     ModelUpload,
@@ -12,6 +11,8 @@ from model_packaging import (
     PackagingPipeline,
     PipelineTrigger,
 )
+
+from constructs import Construct
 
 PROJECT = Path(__file__).parent.parent
 

@@ -15,8 +15,8 @@ if (PROJECT / ".venv" / "node").exists():
     os.environ["JSII_NODE"] = str(node / "node")
     os.environ["JSII_RUNTIME_PACKAGE_CACHE_ROOT"] = str(PROJECT / ".cache" / "jsii")
 
-import pytest
-from aws_cdk.assertions import Template
+import pytest  # noqa: E402
+from aws_cdk.assertions import Template  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,10 @@ runpy.run_path("app.py", run_name="__main__")
 sys.exit(f"network attempts: {attempts}" if attempts else 0)
 """
 NODE_TRAP = """
-const refuse = (name) => () => { process.stderr.write(`network attempt: ${name}\\n`); process.exit(9); };
+const refuse = (name) => () => {
+  process.stderr.write(`network attempt: ${name}\\n`);
+  process.exit(9);
+};
 const net = require('net'), dns = require('dns');
 net.Socket.prototype.connect = refuse('connect');
 dns.lookup = refuse('lookup'); dns.promises.lookup = refuse('lookup');

@@ -1,7 +1,7 @@
 """A model that arrives as an upload: what the trigger waits for and what the step reads."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aws_cdk import aws_s3 as s3
@@ -32,7 +32,7 @@ class ModelUpload:
     bucket: s3.IBucket
     prefix: str = "models/"
     suffix: str = ".tar.gz"
-    parameters: UploadParameters = UploadParameters()
+    parameters: UploadParameters = field(default_factory=UploadParameters)
 
     def __post_init__(self) -> None:
         for name, value in (("prefix", self.prefix), ("suffix", self.suffix)):

@@ -6,8 +6,8 @@ from aws_cdk import ArnFormat, Aws, CfnMapping, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
-from constructs import Construct
 
+from constructs import Construct
 from model_packaging.definition_bridge import DefinitionBridge
 from model_packaging.model_upload import ModelUpload
 from model_packaging.roles import PackagingRoles
@@ -110,9 +110,7 @@ class PackagingPipeline(Construct):
         )
         roles.grant_read(self._model.bucket.bucket_arn, self._model.key_pattern)
         assets = (self._packaging_script, self._inference_scripts)
-        roles.grant_read(
-            assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets)
-        )
+        roles.grant_read(assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets))
         roles.grant_write(
             f"arn:{Aws.PARTITION}:s3:::{self.packaged_s3_uri.removeprefix('s3://')}/*"
         )

@@ -2,6 +2,7 @@
 
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
+
 from constructs import Construct
 
 _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"

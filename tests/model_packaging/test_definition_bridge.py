@@ -44,7 +44,16 @@ def test_nulls_numeric_keys_and_order_survive(stack: Stack) -> None:
 
 
 def test_a_literal_dollar_brace_survives(stack: Stack) -> None:
-    definition = {"Arguments": ["--pattern", "${HOME}/{x}", "${Token", "a\u0000b", "\u00000\u0000", '"quoted"']}
+    definition = {
+        "Arguments": [
+            "--pattern",
+            "${HOME}/{x}",
+            "${Token",
+            "a\u0000b",
+            "\u00000\u0000",
+            '"quoted"',
+        ]
+    }
     assert json.loads(shown(stack, DefinitionBridge(stack), definition)) == definition
 
 

@@ -12,7 +12,7 @@ from model_packaging.step import contract
 # An unresolved CDK token: its value is known at deployment, so no rule can be applied to it.
 _CDK_TOKEN = re.compile(r"\$\{Token\[[^\]]+\]\}")
 # Stands in for a token while the text around it is checked; legal in every part of an S3 URI.
-_TOKEN_SAMPLE = "token"
+_SAMPLE = "token"
 
 # "Bucket naming rules" in the Amazon S3 User Guide.
 _BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
@@ -24,7 +24,7 @@ _SHORTHAND_DURATION = re.compile(r"(\d+)\s*([dhm])", re.IGNORECASE)
 
 
 def _s3_uri(value: str) -> str:
-    sample = _CDK_TOKEN.sub(_TOKEN_SAMPLE, value)
+    sample = _CDK_TOKEN.sub(_SAMPLE, value)
     scheme, separator, rest = sample.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not separator:

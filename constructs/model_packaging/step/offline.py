@@ -9,9 +9,11 @@ import contextlib
 import functools
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 if TYPE_CHECKING:
     from sagemaker.core.workflow.pipeline_context import PipelineSession
@@ -45,17 +47,29 @@ def offline() -> Iterator[None]:
     The process's environment and log levels are set while it lasts and restored after it.
     """
     before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    settings = sys.modules.get("sagemaker.core.config.config_manager")
     # Its modules reset the level of their own loggers, so the threshold is set for all of them.
     threshold = logging.root.manager.disable
     _set_environment(_ENVIRONMENT)
     logging.disable(max(logging.WARNING, threshold))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _validated_once(settings):
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(threshold)
         _set_environment(before)
+
+
+@contextlib.contextmanager
+def _validated_once(settings: Any) -> Iterator[None]:
+    # The session has validated its settings. The SDK would do it again at each of the twenty
+    # look-ups that a step makes, against a schema that it also validates: seconds for every synth.
+    if settings is None:
+        yield
+        return
+    with mock.patch.object(settings.SageMakerConfig, "validate_sagemaker_config"):
+        yield
 
 
 def _set_environment(values: dict[str, str | None]) -> None:

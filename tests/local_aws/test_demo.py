@@ -1,0 +1,141 @@
+"""The demo as a newcomer runs it."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from local_aws.cloud import PROJECT
+from local_aws.demo import INFERENCE_SCRIPTS, Demo, StageError, show_result
+from local_aws.sample_model import train
+
+pytestmark = pytest.mark.e2e
+
+
+def emulators() -> set[str]:
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
+    return {line for line in listed.stdout.splitlines() if "local_aws.emulator" in line}
+
+
+def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> None:
+    running, output = emulators(), io.StringIO()
+    console = Console(file=output, width=200)
+    demo = Demo(tmp_path / "demo", model=None, scripts=INFERENCE_SCRIPTS, console=console)
+    result = demo.run()
+    assert result.predictions == "54 of 54 equal"
+    assert result.files == "2 of 2 equal"
+    assert result.parameters["ModelKey"] == "models/demo/model.tar.gz"
+    assert result.execution_arn.rpartition("/")[2] in result.output_uri
+    assert emulators() == running
+
+    show_result(console, result)
+    shown = output.getvalue()
+    for told in (
+        *(
+            "ModelPackaging",
+            "model-packaging",
+            result.execution_arn,
+            result.parameters["ModelETag"],
+        ),
+        *(result.input_uri, result.input_sha256, result.output_uri, result.output_sha256),
+        *("54 of 54 equal", "cdk deploy"),
+    ):
+        assert told in shown, told
+
+
+def test_a_failure_names_the_archive_the_stage_and_the_logs_with_exit_code_1(
+    tmp_path: Path,
+) -> None:
+    half = tmp_path / "half.tar.gz"
+    whole = train(tmp_path / "training").archive.read_bytes()
+    half.write_bytes(whole[: len(whole) // 2])
+    run = subprocess.run(
+        [sys.executable, "-m", "local_aws.demo", "--model", str(half)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert "Failed: Event, pipeline, packaging" in run.stderr
+    assert "'half.tar.gz' is cut off" in run.stderr
+    assert "nothing was written" in run.stderr
+    [logs] = (line for line in run.stderr.splitlines() if line.startswith("Logs:"))
+    assert (Path(logs.split()[1]) / "PackagingStep.log").is_file()
+
+
+def test_the_users_own_model_and_scripts_are_packaged(tmp_path: Path) -> None:
+    model = tmp_path / "weights.tar.gz"
+    with tarfile.open(model, "w:gz") as tar:
+        content = b"42"
+        member = tarfile.TarInfo("answer.txt")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    (scripts / "inference.py").write_text(
+        "from helper import load\n"
+        "def model_fn(model_dir): return load(model_dir)\n"
+        "def predict_fn(rows, model): return [model for _ in rows]\n"
+    )
+    (scripts / "helper.py").write_text(
+        "import pathlib\n"
+        "class Answer(str): n_features_in_ = 3\n"
+        "def load(directory): return Answer((pathlib.Path(directory) / 'answer.txt').read_text())\n"
+    )
+    demo = Demo(
+        tmp_path / "demo", model=model, scripts=scripts, console=Console(file=io.StringIO())
+    )
+    result = demo.run()
+    assert result.files == "3 of 3 equal"
+    assert result.predictions == "50 of 50 equal"
+
+
+@pytest.mark.parametrize(
+    ("model", "scripts", "expected"),
+    [
+        (Path("missing.tar.gz"), INFERENCE_SCRIPTS, "missing.tar.gz is not a file"),
+        (None, Path("nowhere"), "nowhere has no inference.py"),
+    ],
+)
+def test_what_is_missing_is_named_before_anything_starts(
+    tmp_path: Path, model: Path | None, scripts: Path, expected: str
+) -> None:
+    output = io.StringIO()
+    demo = Demo(tmp_path / "demo", model=model, scripts=scripts, console=Console(file=output))
+    with pytest.raises(StageError, match=expected):
+        demo.run()
+    assert output.getvalue() == ""
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_no_process_behind(signal_number: int) -> None:
+    running = emulators()
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "local_aws.demo"],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "Start the local AWS" in line:
+            break
+    assert emulators() != running
+    os.killpg(demo.pid, signal_number)
+    demo.communicate(timeout=30)
+    assert demo.returncode not in (0, None)
+    deadline = time.monotonic() + 10
+    while emulators() != running:
+        assert time.monotonic() < deadline, "the local AWS outlived the demo"
+        time.sleep(0.1)
