@@ -38,6 +38,14 @@ test: setup  ## Run all tests
 snapshots: setup  ## Accept the template and the definition as they are now
 	@pytest tests/stacks --snapshot-update
 
+.PHONY: fuzz
+fuzz: setup  ## Feed the packaging script mutated archives (SECONDS=60)
+	@PYTHONPATH=scripts python -m tests.scripts.fuzz --seconds $(or $(SECONDS),60)
+
+.PHONY: bench
+bench: setup  ## Compare the packaging script with the usual ways (BENCH_GB=10 for more)
+	@python benchmarks/packaging.py
+
 .PHONY: lint
 lint: setup  ## Check style and types
 	@ruff check .
@@ -48,6 +56,10 @@ lint: setup  ## Check style and types
 synth: setup  ## Write the CloudFormation template to cdk.out
 	@cdk synth --quiet $(ARGS)
 	@echo "cdk.out/$(STACK).template.json"
+
+.PHONY: bootstrap
+bootstrap: setup  ## Prepare an account and region for the CDK, once (your AWS credentials)
+	@cdk bootstrap $(ARGS)
 
 .PHONY: diff
 diff: setup  ## Compare with what is deployed (your AWS credentials)
@@ -72,7 +84,7 @@ lock: setup  ## Compile requirements*.txt from pyproject.toml
 
 .PHONY: clean
 clean:  ## Remove all that make has made in this folder
-	@rm -rf .venv node_modules .cache .local cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv node_modules .cache .local .bench cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: setup
@@ -88,7 +100,7 @@ endef
 	  echo "Python 3.10 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true). Try: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "Installing Python packages and Node into .venv (first run: a minute or two)"
 	@mkdir -p .cache/tmp && : > $(SETUP_LOG)
-	@$(PYTHON) -m venv .venv >> $(SETUP_LOG) 2>&1 || $(call FAILED,'$(PYTHON) -m venv' does not work; on Debian and Ubuntu: apt install python3-venv)
+	@$(PYTHON) -m venv --clear .venv >> $(SETUP_LOG) 2>&1 || $(call FAILED,'$(PYTHON) -m venv' does not work; on Debian and Ubuntu: apt install python3-venv)
 	@TMPDIR="$(CACHE)/tmp" $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-cache-dir \
 	  "$$(grep -oE '^uv==[0-9.]+' requirements-dev.txt)" >> $(SETUP_LOG) 2>&1 || $(call FAILED,the Python package index can't be reached)
 	@index="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)}}"; \

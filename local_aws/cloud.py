@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import botocore.config
+import botocore.session
 
 PROJECT = Path(__file__).parent.parent
 REGION = "us-east-1"
@@ -71,8 +72,17 @@ class LocalCloud:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the local AWS, whatever the caller's own settings are."""
+        # The caller's own profile and files are not even looked at.
+        own_settings = {
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+        }
         return boto3.Session(
-            aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            region_name=REGION,
+            botocore_session=botocore.session.Session(session_vars=own_settings),
         ).client(
             service,
             endpoint_url=self.endpoint,

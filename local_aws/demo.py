@@ -95,9 +95,9 @@ class Demo:
         Raises:
             StageError: The stage that failed, and why.
         """
+        self._check_arguments()
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
-        self._check_arguments()
         with self._cloud() as cloud:
             archive = self._get_model()
             outputs = self._deploy(cloud, self._synthesize())
@@ -112,6 +112,10 @@ class Demo:
         if model is not None and not model.is_file():
             reason = f"{model} is not a file; name a model archive"
             raise StageError("MODEL", reason, self._directory)
+        for given in (model, self._scripts):
+            if given is not None and given.resolve().is_relative_to(self._directory):
+                reason = f"{given} is in the folder that the demo empties; copy it elsewhere"
+                raise StageError("MODEL or SCRIPTS", reason, self._directory)
         if not (self._scripts / ENTRY_POINT).is_file():
             reason = f"{self._scripts} has no {ENTRY_POINT}; name a folder with one"
             raise StageError("SCRIPTS", reason, self._directory)
@@ -172,7 +176,11 @@ class Demo:
         result = self.result
         with self._stage("Event, pipeline, packaging") as show:
             result.pipeline = outputs["PipelineName"]
-            execution = cloud.wait_for_execution(result.pipeline)
+            try:
+                execution = cloud.wait_for_execution(result.pipeline)
+            except TimeoutError as fault:
+                undelivered = _undelivered(cloud, outputs["DeadLetterQueueUrl"])
+                raise DemoError(undelivered or str(fault)) from fault
             arn = result.execution_arn = execution["PipelineExecutionArn"]
             sagemaker = cloud.client("sagemaker")
             given = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
@@ -281,13 +289,18 @@ def main() -> None:
     parser.add_argument(
         "--scripts", type=Path, default=INFERENCE_SCRIPTS, help="folder of inference scripts"
     )
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=PROJECT / ".local" / "demo",
+        help="folder for logs and results; it is emptied first",
+    )
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _stop)
+    for signal_number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_number, _stop)
     # A file or a pipe has no width to wrap at.
     console = Console(width=None if sys.stdout.isatty() else 200)
-    demo = Demo(
-        PROJECT / ".local" / "demo", model=options.model, scripts=options.scripts, console=console
-    )
+    demo = Demo(options.directory, model=options.model, scripts=options.scripts, console=console)
     try:
         show_result(console, demo.run())
     except StageError as fault:
@@ -303,6 +316,17 @@ def main() -> None:
 
 def _stop(signal_number: int, _: Any) -> NoReturn:
     sys.exit(128 + signal_number)
+
+
+def _undelivered(cloud: LocalCloud, queue_url: str) -> str | None:
+    """Why an event did not start the pipeline, if its dead-letter queue tells."""
+    received = cloud.client("sqs").receive_message(
+        QueueUrl=queue_url, MessageAttributeNames=["All"]
+    )
+    for message in received.get("Messages", []):
+        reason: str = message["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
+        return f"the event could not be delivered: {reason}"
+    return None
 
 
 def _list(cloud: LocalCloud, prefix: str) -> list[str]:

@@ -17,7 +17,11 @@ from typing import Any
 import boto3
 from moto.core.responses import ActionResult
 from moto.sagemaker.exceptions import ResourceNotFound, ValidationError
-from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
+from moto.sagemaker.models import (
+    FakePipelineExecution,
+    SageMakerModelBackend,
+    sagemaker_backends,
+)
 from moto.sagemaker.responses import SageMakerResponse
 
 from local_aws.expressions import ExpressionError, parameter_values, resolve
@@ -25,6 +29,7 @@ from local_aws.processing_job import JobError, ProcessingJob
 
 logger = logging.getLogger(__name__)
 
+_moto_begin = FakePipelineExecution.__init__
 _moto_start = SageMakerModelBackend.start_pipeline_execution
 _moto_describe = SageMakerModelBackend.describe_pipeline_execution
 _directory = Path()
@@ -38,9 +43,17 @@ def install(directory: Path) -> None:
     """
     global _directory
     _directory = directory
+    FakePipelineExecution.__init__ = _begin
     SageMakerModelBackend.start_pipeline_execution = _start
     SageMakerModelBackend.describe_pipeline_execution = _describe
     SageMakerResponse.list_pipeline_execution_steps = _list_steps
+
+
+def _begin(self: Any, **arguments: Any) -> None:
+    _moto_begin(self, **arguments)
+    # Before anyone can see it: moto would show it as succeeded.
+    self.pipeline_execution_status = "Executing"
+    self.steps = []
 
 
 def _start(self: Any, pipeline_name: str, *args: Any) -> dict[str, str]:
@@ -55,10 +68,7 @@ def _start(self: Any, pipeline_name: str, *args: Any) -> dict[str, str]:
         raise ValidationError(message=str(fault)) from fault
     started: dict[str, str] = _moto_start(self, name, *args)
     arn = started["PipelineExecutionArn"]
-    execution = self.pipelines[name].pipeline_executions[arn]
-    execution.pipeline_execution_status = "Executing"
-    execution.pipeline_parameters = given
-    execution.steps = []
+    self.pipelines[name].pipeline_executions[arn].pipeline_parameters = given
     threading.Thread(target=_Execution(self, arn).run, daemon=True).start()
     return started
 

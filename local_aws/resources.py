@@ -84,6 +84,8 @@ class Resource(CloudFormationModel):  # type: ignore[misc]  # moto is not checke
         cls, original_resource: "Resource", cloudformation_json: Any, **_: Any
     ) -> "Resource":
         new = cls._known(cloudformation_json)
+        if removed := sorted(set(original_resource.properties) - set(new)):
+            raise UnsupportedError(f"{cls.TYPE}: the local AWS can't remove {', '.join(removed)}")
         for name in cls.REPLACED_BY:
             if new.get(name) != original_resource.properties.get(name):
                 raise UnsupportedError(f"{cls.TYPE}: changing {name} replaces the resource")

@@ -7,20 +7,20 @@ DEFLATE stream inside a gzip frame, and all three can be prepended to:
 * tar: entries stand one after another, so new entries may go in front;
 * DEFLATE: a stream is a sequence of blocks; after a sync flush the next block starts at a byte
   boundary, so the original's blocks can follow as they are;
-* gzip: the trailer's CRC-32 is linear over GF(2), so the CRC of (new entries + original) follows from
-  the CRCs of the two; its ISIZE is the sum of the two sizes.
+* gzip: the trailer's CRC-32 is linear over GF(2), so the CRC of (new entries + original) follows
+  from the CRCs of the two; its ISIZE is the sum of the two sizes.
 
 That is ``splice`` mode: one pass that inflates the original only to verify it, while the same bytes
 are copied.  What cannot be spliced (loose files, an original with a ``code/`` of its own in the
-middle, several gzip members, other compressions) takes ``stream`` mode: the tar entries that stay are
-recompressed in parallel blocks.  Both write one ordinary gzip member, and nothing appears in the
-output directory until it is complete.
+middle, several gzip members, other compressions) takes ``stream`` mode: the tar entries that stay
+are recompressed in parallel blocks.  Both write one ordinary gzip member, and nothing appears in
+the output directory until it is complete.
 
 Standard library only; Python 3.8 to 3.13.  The scikit-learn containers of SageMaker that carry such
 a Python: 1.0-1 and 1.2-1 (3.8 to 3.10), 1.4-2 (3.12); 0.23-1 has 3.7 and is too old.
 
-References: RFC 1951 (DEFLATE), RFC 1952 (gzip), POSIX.1-2017 pax (ustar and pax interchange formats),
-the GNU tar manual, "Basic Tar Format" (GNU long names, base-256 numbers).
+References: RFC 1951 (DEFLATE), RFC 1952 (gzip), POSIX.1-2017 pax (ustar and pax interchange
+formats), the GNU tar manual, "Basic Tar Format" (GNU long names, base-256 numbers).
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ import argparse
 import array
 import bz2
 import collections
-import concurrent.futures
 import contextlib
-import difflib
 import errno
 import fnmatch
+import functools
 import hashlib
 import json
 import lzma
@@ -46,13 +45,13 @@ import struct
 import sys
 import threading
 import time
-import traceback
-import zipfile
 import zlib
 from typing import (
     IO,
+    TYPE_CHECKING,
     Any,
     Callable,
+    ClassVar,
     Generic,
     Iterable,
     Iterator,
@@ -62,6 +61,11 @@ from typing import (
     Tuple,
     TypeVar,
 )
+
+if TYPE_CHECKING:
+    # What only some runs need is imported where it is used: at run time these would cost as much
+    # as verifying several megabytes of a model.
+    import concurrent.futures
 
 __version__ = "1.0.0"
 
@@ -103,14 +107,6 @@ class NoSpace(PackagingError):
     """The output does not fit."""
 
     exit_code = 4
-
-
-class Stopped(BaseException):
-    """SIGTERM or SIGINT; a BaseException, so that no handler of ours takes it for a fault."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signum).name}")
-        self.exit_code = 128 + signum
 
 
 class CannotSplice(Exception):
@@ -427,8 +423,8 @@ class InputFile:
         now = os.fstat(self._fd)
         if (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns):
             raise BadInput(
-                f"{show(self.name)} changed while it was read ({self._before.st_size} bytes before, "
-                f"{now.st_size} after); run again when nothing writes to it"
+                f"{show(self.name)} changed while it was read ({self._before.st_size} bytes "
+                f"before, {now.st_size} after); run again when nothing writes to it"
             )
 
     def __enter__(self) -> InputFile:
@@ -456,6 +452,7 @@ def expand(decompressor: Any, data: bytes) -> Iterator[bytes]:
 
 MAX_NAME = 255  # NAME_MAX of every Linux file system
 MAX_PATH = 4000  # PATH_MAX is 4096, and the archive is unpacked below some folder
+DRIVE = re.compile(r"[A-Za-z]:").match
 
 
 def archive_path(name: str, what: str) -> str:
@@ -469,6 +466,11 @@ def archive_path(name: str, what: str) -> str:
         raise BadInput(
             f"{what} {show(name)} has an absolute path, which readers treat differently; "
             "archive it relative to the model's folder (tar -C FOLDER .)"
+        )
+    if "\\" in path or DRIVE(path):
+        raise BadInput(
+            f"{what} {show(name)} has a backslash or a drive letter in its name, which some "
+            "readers strip or take for a folder; rename it"
         )
     if ".." in path and ".." in path.split("/"):
         raise BadInput(
@@ -619,12 +621,11 @@ def is_tar_start(head: bytes) -> bool:
 def is_compressed_tar(path: str, kind: str) -> bool:
     """Whether a compressed file holds a tar archive: for files whose name does not say so."""
     head = b""
-    with InputFile(path) as file:
-        with contextlib.suppress(zlib.error, lzma.LZMAError, OSError, EOFError):
-            for piece in expand(new_decompressor(kind), file.read()):
-                head += piece[: BLOCK - len(head)]
-                if len(head) == BLOCK:
-                    break
+    with InputFile(path) as file, contextlib.suppress(*DECOMPRESSION_ERRORS):
+        for piece in expand(new_decompressor(kind), file.read()):
+            head += piece[: BLOCK - len(head)]
+            if len(head) == BLOCK:
+                break
     return is_tar_start(head)
 
 
@@ -633,7 +634,8 @@ def find_model(model_dir: str) -> Archive | LooseFiles:
     names = sorted(list_folder(model_dir, "the model input"))
     if not names:
         raise BadInput(
-            f"the model input {show(model_dir)} is empty; give it a model.tar.gz or the model's files"
+            f"the model input {show(model_dir)} is empty; "
+            "give it a model.tar.gz or the model's files"
         )
     files = [name for name in names if is_regular(os.path.join(model_dir, name))]
     archives = [name for name in files if ARCHIVE_SUFFIX.fullmatch(name)]
@@ -652,8 +654,8 @@ def find_model(model_dir: str) -> Archive | LooseFiles:
     for other in ignored:
         if other not in files or not is_sidecar(other, name):
             raise BadInput(
-                f"the model input holds the archive {show(name)} and also {show(other)}, which is not "
-                "part of it; put it into the archive, or give it as an extra input"
+                f"the model input holds the archive {show(name)} and also {show(other)}, which is "
+                "not part of it; put it into the archive, or give it as an extra input"
             )
     path = os.path.join(model_dir, name)
     kind = sniff(path)
@@ -662,7 +664,8 @@ def find_model(model_dir: str) -> Archive | LooseFiles:
         if not os.path.getsize(path):
             what = "empty"
         raise BadInput(
-            f"{show(name)} is {what}; make it with tar -czf (tar.bz2, tar.xz and plain tar do as well)"
+            f"{show(name)} is {what}; "
+            "make it with tar -czf (tar.bz2, tar.xz and plain tar do as well)"
         )
     return Archive(
         path, name, kind, os.path.getsize(path), ignored, expected_digests(model_dir, name, ignored)
@@ -717,7 +720,8 @@ def expected_digests(model_dir: str, name: str, ignored: list[str]) -> dict[str,
             for line in text.splitlines()
             if re.search(rf"\b[0-9a-f]{{{digits}}}\b", line, re.I)
         ]
-        # sha256sum writes "digest  name", BSD's tools "SHA256 (name) = digest"; one line needs no name.
+        # sha256sum writes "digest  name", BSD's tools "SHA256 (name) = digest"; a single line
+        # needs no name.
         named = [line for line in lines if name in line] or (lines if len(lines) == 1 else [])
         if len(named) != 1:
             raise BadInput(
@@ -744,7 +748,7 @@ class DiskEntry(NamedTuple):
 
 
 def tree(root: str, what: str) -> Iterator[DiskEntry]:
-    """Everything under ``root``, in an order that depends on the names alone; no link is followed."""
+    """Everything under ``root``, in an order that depends on the names alone, no link followed."""
 
     def names(below: str) -> Iterator[str]:
         listed = list_folder(os.path.join(root, below), what)
@@ -780,7 +784,8 @@ def measure_loose_files(model_dir: str) -> LooseFiles:
             size += entry.size
     if not files:
         raise BadInput(
-            f"the model input {show(model_dir)} holds no file; give it a model.tar.gz or the model's files"
+            f"the model input {show(model_dir)} holds no file; "
+            "give it a model.tar.gz or the model's files"
         )
     return LooseFiles(model_dir, size, entries)
 
@@ -840,8 +845,8 @@ class LeaveOut:
                 continue
             if pattern.startswith("!"):
                 raise BadInput(
-                    f".packageignore: {show(pattern)} takes a pattern back, which is not supported; "
-                    "list only what is to be left out"
+                    f".packageignore: {show(pattern)} takes a pattern back, which is not "
+                    "supported; list only what is to be left out"
                 )
             folders_only = pattern.endswith("/")
             pattern = pattern.rstrip("/")
@@ -890,8 +895,8 @@ def collect_scripts(
         kept.append(script._replace(path=f"{CODE}/{script.path}"))
     if total > max_bytes:
         raise BadInput(
-            f"the scripts are {total} bytes unpacked, above the limit of {max_bytes}; leave out what "
-            "the model does not need with a .packageignore, or raise --max-scripts-bytes"
+            f"the scripts are {total} bytes unpacked, above the limit of {max_bytes}; leave out "
+            "what the model does not need with a .packageignore, or raise --max-scripts-bytes"
         )
     require_entry_point(entry_point, kept)
     return Folder(CODE, [Shipped(CODE, 0, True, None), *kept], left_out)
@@ -901,6 +906,8 @@ def require_entry_point(entry_point: str, scripts: list[Shipped]) -> None:
     files = [script.path[len(CODE) + 1 :] for script in scripts if script.open is not None]
     if entry_point in files:
         return
+    import difflib
+
     near = difflib.get_close_matches(entry_point, files, n=1, cutoff=0.5)
     hint = f"the nearest is {show(near[0])}" if near else f"there are {len(files)} files"
     raise BadInput(
@@ -924,8 +931,8 @@ def scripts_from_folder(root: str) -> tuple[Found, str]:
             problem = ""
             if entry.kind == "symlink":
                 problem = (
-                    f"the scripts hold the symbolic link {show(entry.path)}, which could show any file "
-                    "of the instance; put the file itself in its place"
+                    f"the scripts hold the symbolic link {show(entry.path)}, which could show any "
+                    "file of the instance; put the file itself in its place"
                 )
             elif entry.kind == "other":
                 problem = f"the scripts hold {show(entry.path)}, neither file nor folder; remove it"
@@ -937,8 +944,8 @@ def scripts_from_folder(root: str) -> tuple[Found, str]:
 def shipped_from_disk(entry: DiskEntry, path: str) -> Shipped:
     if entry.kind == "folder":
         return Shipped(path, 0, True, None)
-    disk_path = entry.disk_path
-    return Shipped(path, entry.size, entry.executable, lambda: open_regular(disk_path))
+    opener = functools.partial(open_regular, entry.disk_path)
+    return Shipped(path, entry.size, entry.executable, opener)
 
 
 def open_regular(path: str) -> IO[bytes]:
@@ -951,6 +958,8 @@ def open_regular(path: str) -> IO[bytes]:
 
 
 def scripts_from_zip(path: str, resources: contextlib.ExitStack) -> tuple[Found, str]:
+    import zipfile
+
     name = os.path.basename(path)
     try:
         archive = resources.enter_context(zipfile.ZipFile(path))
@@ -962,11 +971,8 @@ def scripts_from_zip(path: str, resources: contextlib.ExitStack) -> tuple[Found,
     scripts: dict[str, tuple[Shipped, str]] = {}
     for info in archive.infolist():
         what = f"the scripts' {show(name)}: entry"
-        if "\\" in info.orig_filename or "\0" in info.orig_filename or info.filename[1:2] == ":":
-            raise BadInput(
-                f"{what} {show(info.orig_filename)} has a name that readers take differently; "
-                "zip it with forward slashes and relative names"
-            )
+        if "\0" in info.orig_filename:  # zipfile cuts the name there
+            raise BadInput(f"{what} {show(info.orig_filename)} has a NUL in its name; zip it again")
         inside = archive_path(info.filename, what)
         mode = info.external_attr >> 16  # of Unix, else 0
         problem = ""
@@ -985,7 +991,9 @@ def scripts_from_zip(path: str, resources: contextlib.ExitStack) -> tuple[Found,
         if not inside:
             raise BadInput(f"{what} {show(info.filename)} is a file without a name; zip it again")
         scripts[inside] = (
-            Shipped(inside, info.file_size, bool(mode & 0o100), zip_opener(archive, info)),
+            Shipped(
+                inside, info.file_size, bool(mode & 0o100), functools.partial(archive.open, info)
+            ),
             problem,
         )
         if inside == ".packageignore" and not problem:
@@ -996,16 +1004,13 @@ def scripts_from_zip(path: str, resources: contextlib.ExitStack) -> tuple[Found,
             above = scripts.setdefault(folder, (Shipped(folder, 0, True, None), ""))
             if above[0].open is not None:
                 raise BadInput(
-                    f"the scripts' {show(name)}: {show(folder)} is both a file and a folder; zip it again"
+                    f"the scripts' {show(name)}: {show(folder)} is both a file and a folder; "
+                    "zip it again"
                 )
     in_order = sorted(
         scripts.items(), key=lambda item: [part.encode() for part in item[0].split("/")]
     )
     return [found for _, found in in_order], ignore_text
-
-
-def zip_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
-    return lambda: archive.open(info)
 
 
 def collect_extras(extra_dir: str) -> list[Folder]:
@@ -1018,8 +1023,8 @@ def collect_extras(extra_dir: str) -> list[Folder]:
         root = os.path.join(extra_dir, name)
         if shown == CODE or shown.startswith("."):
             raise BadInput(
-                f"the extra input {show(shown)} cannot have that name (code/ is the scripts' own, names "
-                "with a dot are hidden); rename the input"
+                f"the extra input {show(shown)} cannot have that name (code/ is the scripts' own, "
+                "names with a dot are hidden); rename the input"
             )
         if os.path.islink(root) or not os.path.isdir(root):
             raise BadInput(
@@ -1047,7 +1052,7 @@ DEFLATE = 8
 FTEXT, FHCRC, FEXTRA, FNAME, FCOMMENT = 1, 2, 4, 8, 16
 GZIP_TRAILER = struct.Struct("<II")  # CRC32, ISIZE
 
-# An empty stored block without its three header bits: what a sync flush ends with (RFC 1951, 3.2.4).
+# What a sync flush ends with: an empty stored block less its three header bits (RFC 1951, 3.2.4).
 SYNC_MARK = b"\x00\x00\xff\xff"
 
 
@@ -1095,6 +1100,9 @@ def truncated(name: str, position: int) -> BadInput:
 XZ_MEMORY = 80 * MIB
 
 
+DECOMPRESSION_ERRORS = (zlib.error, lzma.LZMAError, OSError, EOFError)  # OSError is bz2's
+
+
 def new_decompressor(kind: str) -> Any:
     if kind == "gzip":
         return zlib.decompressobj(
@@ -1137,7 +1145,7 @@ def decompressed(file: InputFile, kind: str, consumed: Callable[[bytes], None]) 
                 data = read()
                 if not data:
                     raise truncated(file.name, position)
-        except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
+        except DECOMPRESSION_ERRORS as error:
             raise damaged_data(file.name, kind, position, error) from error
         data = decompressor.unused_data or read()
         padding = 0
@@ -1247,14 +1255,14 @@ def tar_number(field: bytes, what: str) -> int:
         return int.from_bytes(field[1:], "big")
     if field[0] == 0xFF:
         return int.from_bytes(field, "big", signed=True)
-    raise BadInput(f"{what} that is no number, {show(field)}; {MAKE_AGAIN}")
+    raise BadInput(f"{what} {show(field)}, which is no number; {MAKE_AGAIN}")
 
 
 MAKE_AGAIN = "make the archive again with GNU tar, bsdtar or Python's tarfile"
 
 
 def pax_records(body: bytes, where: str) -> dict[str, str]:
-    """The records "length key=value\\n" of a pax extended header."""
+    """The records "length key=value" of a pax extended header, each ended by a newline."""
     records: dict[str, str] = {}
     at = 0
     while at < len(body):
@@ -1270,10 +1278,10 @@ def pax_records(body: bytes, where: str) -> dict[str, str]:
             name in records or not value or b"\0" in value
         ):
             raise BadInput(
-                f"{where} has a pax {name} that is empty, given twice or holds a NUL, which readers "
-                f"treat differently; {MAKE_AGAIN}"
+                f"{where} has a pax {name} that is empty, given twice or holds a NUL, which "
+                f"readers treat differently; {MAKE_AGAIN}"
             )
-        # Values of vendor keywords (SCHILY.xattr…) may be binary; only those used here are decoded.
+        # Vendor keywords (SCHILY.xattr…) may have binary values; only those used here are decoded.
         records[name] = (
             utf8(value, f"{where}: the pax {name}")
             if name in ("path", "linkpath")
@@ -1347,8 +1355,8 @@ class TarWalk:
             elif self._zero_blocks == 2:
                 if data.count(0, at) != size - at:
                     raise BadInput(
-                        "the archive goes on after its end-of-archive marker, with entries that some "
-                        f"readers show and others do not; {MAKE_AGAIN}"
+                        "the archive goes on after its end-of-archive marker, with entries that "
+                        f"some readers show and others do not; {MAKE_AGAIN}"
                     )
                 break
             else:
@@ -1381,8 +1389,8 @@ class TarWalk:
             )
         if self._zero_blocks < 2:
             raise BadInput(
-                "the tar archive has no end-of-archive marker (two zero blocks), so whatever wrote it "
-                "did not finish; make it again"
+                "the tar archive has no end-of-archive marker (two zero blocks), so whatever wrote "
+                "it did not finish; make it again"
             )
 
     def _take(self, block: bytes, end: int) -> None:
@@ -1398,8 +1406,8 @@ class TarWalk:
             return
         if self._zero_blocks:
             raise BadInput(
-                "the archive has a lone zero block in the middle, where some readers stop and others "
-                f"go on; {MAKE_AGAIN}"
+                "the archive has a lone zero block in the middle, where some readers stop and "
+                f"others go on; {MAKE_AGAIN}"
             )
         if not self._group:
             self._group_offset = end - BLOCK
@@ -1407,24 +1415,25 @@ class TarWalk:
         typeflag = block[156]
         if not checksum_matches(block):
             raise BadInput(
-                f"the tar header at byte {end - BLOCK} of the unpacked archive has a wrong checksum; "
-                "the archive is damaged or no tar archive: make it again"
+                f"the tar header at byte {end - BLOCK} of the unpacked archive has a wrong "
+                "checksum; the archive is damaged or no tar archive: make it again"
             )
         numbers = block[100:124] + block[136:148] + block[329:345]
         if numbers != self._numbers:  # most headers repeat them
             self._numbers = numbers
+            name = block[:100].partition(b"\0")[0]
             for field, start, stop in OTHER_NUMBERS:
                 if not OCTAL(block[start:stop]) and not BLANK(block[start:stop]):
-                    tar_number(block[start:stop], f"entry {show(block[:100])} has the {field}")
+                    tar_number(block[start:stop], f"entry {show(name)} has the {field}")
         if typeflag in EXTENSIONS:
             self._start_extension(block, typeflag)
         else:
             self._take_entry(block, typeflag)
 
-    # -- extensions: pax headers (POSIX), long names (GNU) ---------------------------------------------
+    # -- extensions: pax headers (POSIX), long names (GNU) -----------------------------------------
 
     def _start_extension(self, block: bytes, typeflag: int) -> None:
-        size = tar_number(block[124:136], "an extended header has a size")
+        size = tar_number(block[124:136], "an extended header has the size")
         if size > self._max_header:
             raise BadInput(
                 f"an extended tar header of {size} bytes, above the limit of {self._max_header}; "
@@ -1451,7 +1460,8 @@ class TarWalk:
             for name in pax_records(body, "the global pax header"):
                 if name in ("path", "linkpath", "size"):
                     raise BadInput(
-                        f"the global pax header sets {name} for all entries that follow; {MAKE_AGAIN}"
+                        f"the global pax header sets {name} for all entries that follow; "
+                        f"{MAKE_AGAIN}"
                     )
             if self._global_offset is None:
                 self._global_offset = self._group_offset
@@ -1461,7 +1471,8 @@ class TarWalk:
             text, nul, rest = body.partition(b"\0")
             if not text or not nul or (rest + block[size:]).strip(b"\0"):
                 raise BadInput(
-                    f"a GNU long name is empty, does not end in a NUL or holds another; {MAKE_AGAIN}"
+                    "a GNU long name is empty, does not end in a NUL or holds another; "
+                    f"{MAKE_AGAIN}"
                 )
             self._long[typeflag] = utf8(text, "the long name")
 
@@ -1472,7 +1483,7 @@ class TarWalk:
         self._pax = None
         self._long.clear()
 
-    # -- entries ---------------------------------------------------------------------------------------
+    # -- entries -----------------------------------------------------------------------------------
 
     def _take_entry(self, block: bytes, typeflag: int) -> None:
         raw_name = block[:100].partition(b"\0")[0]
@@ -1490,27 +1501,25 @@ class TarWalk:
         elif magic in (GNU_MAGIC, V7_MAGIC):
             if block[345:].strip(b"\0"):
                 raise BadInput(
-                    f"entry {show(raw_name)} has data where ustar keeps a prefix, but is not ustar; "
-                    f"{MAKE_AGAIN}"
+                    f"entry {show(raw_name)} has data where ustar keeps a prefix, but is not "
+                    f"ustar; {MAKE_AGAIN}"
                 )
         else:
             raise BadInput(
                 f"entry {show(raw_name)} has an unknown magic {show(magic)}; {MAKE_AGAIN}"
             )
 
-        name = utf8(raw_name, "the entry name")
+        # Where an extension gives the name, the header's own may be cut in the middle of a
+        # character, and is not looked at.
+        pax = self._pax or {}
+        if self._long and ("path" in pax or "linkpath" in pax):
+            raise BadInput(f"entry {show(raw_name)} has a pax and a GNU long name; {MAKE_AGAIN}")
+        name = pax.get("path") or self._long.get(GNU_LONG_NAME) or utf8(raw_name, "the entry name")
         link = ""
         if typeflag in (0x31, 0x32):
-            link = utf8(block[157:257].partition(b"\0")[0], "the link target")
+            given = pax.get("linkpath") or self._long.get(GNU_LONG_LINK)
+            link = given or utf8(block[157:257].partition(b"\0")[0], "the link target")
         size = self._size(block, name)
-        if self._long:
-            name = self._long.get(GNU_LONG_NAME, name)
-            link = self._long.get(GNU_LONG_LINK, link)
-        if self._pax is not None:
-            if self._long and ("path" in self._pax or "linkpath" in self._pax):
-                raise BadInput(f"entry {show(name)} has a pax and a GNU long name; {MAKE_AGAIN}")
-            name = self._pax.get("path", name)
-            link = self._pax.get("linkpath", link)
         self._entry_name = name
 
         kind = KINDS.get(typeflag)
@@ -1545,7 +1554,10 @@ class TarWalk:
         self._data_left = -(-size // BLOCK) * BLOCK
 
     def _size(self, block: bytes, name: str) -> int:
-        what = f"entry {show(name)} has a size"
+        octal = OCTAL(block[124:136])
+        if octal is not None and self._pax is None and int(octal[1], 8) <= self._max_content:
+            return int(octal[1], 8)
+        what = f"entry {show(name)} has the size"
         size = tar_number(block[124:136], what)
         if size < 0:
             raise BadInput(f"{what} below zero; {MAKE_AGAIN}")
@@ -1592,8 +1604,8 @@ class Policy:
             return True
         if self._existing == "refuse":
             raise BadInput(
-                f"the model already has {show(path)}, and --existing-code is refuse; package the model "
-                "without it, or choose replace or overlay"
+                f"the model already has {show(path)}, and --existing-code is refuse; package the "
+                "model without it, or choose replace or overlay"
             )
         if self._existing == "replace":
             return False
@@ -1677,7 +1689,7 @@ class Judge:
             self.case_twins.append(path)
 
     def _enter(self, folder: str, path: str) -> None:
-        """The folders above an entry must be folders, whether they have an entry of their own or not."""
+        """The folders above an entry must be folders, with an entry of their own or without."""
         while folder:
             known = self._names.kind(folder)
             if known == FOLDER:
@@ -1726,8 +1738,8 @@ class Judge:
             )
         if self._names.kind(target) != FILE or entry.target.endswith("/"):
             raise BadInput(
-                f"entry {show(entry.path)} is a hard link to {show(entry.target)}, which is not a file "
-                "before it in the archive; archive with tar --hard-dereference"
+                f"entry {show(entry.path)} is a hard link to {show(entry.target)}, which is not a "
+                "file before it in the archive; archive with tar --hard-dereference"
             )
 
 
@@ -1771,7 +1783,7 @@ def tar_headers(
 
 
 def pax_record(key: str, text: str) -> bytes:
-    """ "length key=value\\n", where the length counts its own digits."""
+    """One record, "length key=value" and a newline; the length counts its own digits."""
     body = f" {key}={text}\n".encode()
     length = len(body)
     while len(f"{length}".encode() + body) != length:
@@ -1802,10 +1814,8 @@ def ustar_header(name: bytes, typeflag: bytes, size: int, mode: int, target: byt
     return header[:148] + b"%06o\0 " % sum(header) + header[156:]
 
 
-def copy_file(
-    open_file: Callable[[], IO[bytes]], size: int, path: str, write: Callable[[bytes], object]
-) -> None:
-    """Writes exactly ``size`` bytes of a file, and tar's padding."""
+def file_pieces(open_file: Callable[[], IO[bytes]], size: int, path: str) -> Iterator[bytes]:
+    """Exactly ``size`` bytes of a file, and tar's padding."""
     left = size
     try:
         with open_file() as file:
@@ -1813,21 +1823,21 @@ def copy_file(
                 data = file.read(min(left, PIECE))
                 if not data:
                     break
-                write(data)
                 left -= len(data)
+                yield data
             changed = bool(left) or bool(file.read(1))
-    except (
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # zipfile has half a dozen kinds for a damaged archive
         raise BadInput(f"{show(path)} cannot be read: {error}; upload it again") from error
     if changed:
         raise BadInput(f"{show(path)} changed while it was read; run again on inputs at rest")
-    write(bytes(-size % BLOCK))
+    yield bytes(-size % BLOCK)
+
+
+def shipped_headers(entry: Shipped) -> bytes:
+    kind = "folder" if entry.open is None else "file"
+    return tar_headers(entry.path, kind, size=entry.size, executable=entry.executable)
 
 
 def ship(folder: Folder, write: Callable[[bytes], object]) -> str:
@@ -1839,10 +1849,10 @@ def ship(folder: Folder, write: Callable[[bytes], object]) -> str:
         write(data)
 
     for entry in folder.entries:
-        kind = "folder" if entry.open is None else "file"
-        both(tar_headers(entry.path, kind, size=entry.size, executable=entry.executable))
+        both(shipped_headers(entry))
         if entry.open is not None:
-            copy_file(entry.open, entry.size, entry.path, both)
+            for piece in file_pieces(entry.open, entry.size, entry.path):
+                both(piece)
     return digest.hexdigest()
 
 
@@ -1923,9 +1933,9 @@ def deflate_block(block: bytes, window: bytes) -> bytes:
 
 def deflate(data: bytes, level: int, strategy: int, window: bytes = b"") -> bytes:
     compressor = (
-        zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy, window)
+        zlib.compressobj(level, zlib.DEFLATED, -15, 9, strategy, window)
         if window
-        else zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
+        else zlib.compressobj(level, zlib.DEFLATED, -15, 9, strategy)
     )
     return compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
 
@@ -1933,8 +1943,8 @@ def deflate(data: bytes, level: int, strategy: int, window: bytes = b"") -> byte
 class BlockDeflater:
     """Compresses what is written in blocks, in parallel, and hands them on in order.
 
-    Every block may refer to the 32 KiB before it, as in one continuous stream.  ``crc`` and ``size``
-    are those of everything written.
+    Every block may refer to the 32 KiB before it, as in one continuous stream.  ``crc`` and
+    ``size`` are those of everything written.
     """
 
     def __init__(self, emit: Callable[[bytes], object]) -> None:
@@ -1944,7 +1954,7 @@ class BlockDeflater:
         self._buffer = bytearray()
         self._window = b""
         self._workers = min(MAX_WORKERS, available_cores())
-        self._pool = concurrent.futures.ThreadPoolExecutor(self._workers)
+        self._pool: concurrent.futures.ThreadPoolExecutor | None = None  # for more than one block
         self._pending: collections.deque[concurrent.futures.Future[bytes]] = collections.deque()
 
     def __enter__(self) -> BlockDeflater:
@@ -1953,7 +1963,8 @@ class BlockDeflater:
     def __exit__(self, *exc_info: object) -> None:
         for future in self._pending:
             future.cancel()
-        self._pool.shutdown(wait=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
 
     def write(self, data: bytes | memoryview) -> None:
         self.crc = zlib.crc32(data, self.crc)
@@ -1967,6 +1978,10 @@ class BlockDeflater:
                 self._submit()
 
     def _submit(self) -> None:
+        if self._pool is None:
+            import concurrent.futures
+
+            self._pool = concurrent.futures.ThreadPoolExecutor(self._workers)
         block = bytes(self._buffer)
         self._buffer.clear()
         self._pending.append(self._pool.submit(deflate_block, block, self._window))
@@ -1976,10 +1991,11 @@ class BlockDeflater:
 
     def flush(self) -> None:
         """Everything written so far is emitted, and nothing later refers to it."""
-        if self._buffer:
-            self._submit()
         while self._pending:
             self._emit(self._pending.popleft().result())
+        if self._buffer:
+            self._emit(deflate_block(bytes(self._buffer), self._window))
+            self._buffer.clear()
         self._window = b""
 
     def finish(self) -> None:
@@ -1992,7 +2008,9 @@ class BlockDeflater:
 
 
 def available_cores() -> int:
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):  # Linux: a container may be given some of the cores
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 # ==================================================================================================
@@ -2003,13 +2021,15 @@ def available_cores() -> int:
 class AtomicFile:
     """A file without a name until ``publish`` gives it one; a kill leaves nothing behind.
 
-    O_TMPFILE makes a file that no folder lists.  Where the file system has none, a hidden name beside
-    the target stands in, and what a killed run left of it goes when the next run starts.
+    O_TMPFILE makes a file that no folder lists.  Where the file system has none, a hidden name
+    beside the target stands in, and what a killed run left of it goes when the next run starts.
 
-    What is written goes to the disk all along, in a thread of its own, so that the last fsync is short.
+    What is written goes to the disk all along, in a thread of its own, so that the last fsync is
+    short.
     """
 
     STRIDE = 32 * MIB  # from one fdatasync to the next
+    unfinished: ClassVar[list[AtomicFile]] = []  # what a signal has to discard
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -2022,7 +2042,7 @@ class AtomicFile:
             self._remove_leftovers()
             self._fd = self._open()
         self._flushed = 0
-        self._flusher = Conveyor(os.fdatasync)
+        self._flusher = Conveyor(getattr(os, "fdatasync", os.fsync))  # macOS has no fdatasync
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
@@ -2040,6 +2060,8 @@ class AtomicFile:
 
     def _open(self) -> int:
         try:
+            if not hasattr(os, "O_TMPFILE"):  # Linux only
+                raise OSError(errno.EOPNOTSUPP, "no O_TMPFILE")
             fd = os.open(self._folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o644)
             if os.path.exists(f"/proc/self/fd/{fd}"):  # publish needs it
                 return fd
@@ -2051,6 +2073,7 @@ class AtomicFile:
         return os.open(self._partial, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o644)
 
     def __enter__(self) -> AtomicFile:
+        AtomicFile.unfinished.append(self)
         self._flusher.__enter__()
         return self
 
@@ -2060,9 +2083,8 @@ class AtomicFile:
                 self._flusher.__exit__(exc_type, exc, tb)
         finally:
             os.close(self._fd)
-            if self._partial is not None:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self._partial)
+            if self in AtomicFile.unfinished:
+                self.discard()
 
     @property
     def reading_path(self) -> str:
@@ -2130,14 +2152,17 @@ class AtomicFile:
             finally:
                 os.close(folder)
 
-    def withdraw(self) -> None:
-        """Takes a published file back."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self._folder, self._name))
+    def discard(self) -> None:
+        """Nothing of the file stays, published or not; also called from a signal handler."""
+        for name in (self._partial, os.path.join(self._folder, self._name)):
+            if name is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name)
+        AtomicFile.unfinished.remove(self)
 
 
-# A bare header (RFC 1952, 2.3): no name, no time, unknown system.  Nothing optional: CPython's stream
-# reader fails on extra fields (CPython issue 107398).
+# A bare header (RFC 1952, 2.3): no name, no time, unknown system.  Nothing optional: CPython's
+# stream reader fails on extra fields (CPython issue 107398).
 GZIP_HEADER = GZIP_MAGIC + bytes((DEFLATE, 0, 0, 0, 0, 0, 0, 255))
 
 
@@ -2154,13 +2179,15 @@ class Written(NamedTuple):
 def read_back(out: AtomicFile, written: Written) -> None:
     """Reads the written file's two ends, which are what this program made up itself.
 
-    The front (header and shipped entries, up to 8 MiB of them) is inflated from the file and compared,
-    and the trailer must give the CRC-32 and ISIZE that a reader will compute.  Those were computed
-    from the very bytes that pass, like a reader's, while in splice mode the trailer's were derived
-    from the original's trailer: so a fault in either shows.  Costs milliseconds, whatever the size.
+    The front (header and shipped entries, up to 8 MiB of them) is inflated from the file and
+    compared, and the trailer must give the CRC-32 and ISIZE that a reader will compute.  Those were
+    computed from the very bytes that pass, like a reader's, while in splice mode the trailer's were
+    derived from the original's trailer: so a fault in either shows.  Costs milliseconds, whatever
+    the size.
     """
     fault = PackagingError(
-        f"{show(out.path)} does not read back as it was written; the volume may be faulty: run again"
+        f"{show(out.path)} does not read back as it was written; "
+        "the volume may be faulty: run again"
     )
     if out.size_on_disk() != out.size or out.read_at(0, 10) != GZIP_HEADER:
         raise fault
@@ -2238,9 +2265,30 @@ def new_walk(
 
 
 def write_front(plan: Plan, deflater: BlockDeflater) -> Front:
+    deflater.write(filler(sum(tar_size(entry) for f in plan.folders for entry in f.entries)))
     digests = [ship(folder, deflater.write) for folder in plan.folders]
     deflater.flush()
     return Front(digests, len(GZIP_HEADER) + deflater.emitted, deflater.crc, deflater.size)
+
+
+def tar_size(entry: Shipped) -> int:
+    return len(shipped_headers(entry)) + -(-entry.size // BLOCK) * BLOCK
+
+
+def filler(size: int) -> bytes:
+    """A pax header with nothing but a comment that fills up ``size`` bytes to whole records.
+
+    tar pads an archive to whole records and reads it by them.  Were the original's moved by part of
+    one, its padding would start a record that tar never reads, and ``gzip -dc | tar -x`` would end
+    with a broken pipe.
+    """
+    room = -size % RECORD
+    if not room:
+        return b""
+    room = (room if room > BLOCK else room + RECORD) - BLOCK
+    start = f"{room} comment=".encode()
+    header = ustar_header(b"././@PaxHeader", b"x", room, 0o644, b"")
+    return header + start + b" " * (room - len(start) - 1) + b"\n"
 
 
 class InputDigests:
@@ -2260,8 +2308,8 @@ class InputDigests:
             found = self._digests[algorithm].hexdigest()
             if found != wanted:
                 raise BadInput(
-                    f"{show(archive)} does not match {show(told_by)}: its {algorithm} is {found}, not "
-                    f"{wanted}; upload both again"
+                    f"{show(archive)} does not match {show(told_by)}: its {algorithm} is {found}, "
+                    f"not {wanted}; upload both again"
                 )
         return self._digests["sha256"].hexdigest()
 
@@ -2286,8 +2334,8 @@ class FirstKept(Exception):
 def find_seam(archive: Archive, plan: Plan, options: argparse.Namespace) -> Seam:
     """Where to cut: right behind the gzip header, or behind an earlier package's shipped entries.
 
-    Those end with a sync flush.  The whole entries before it must all be replaced; that none behind it
-    is, and that no block behind it refers to data before it, shows when the rest is verified.
+    Those end with a sync flush.  The whole entries before it must all be replaced; that none behind
+    it is, and that no block behind it refers to data before it, shows when the rest is verified.
     """
     policy = Policy(plan)
 
@@ -2398,8 +2446,9 @@ def inflate_member(
 def splice(job: Job, archive: Archive, seam: Seam) -> Result:
     """Writes the shipped entries, then the original's blocks as they are, verifying them meanwhile.
 
-    Three threads: this one reads and inflates; one computes the CRC and walks the tar; one writes and
-    hashes the output.  A fourth hashes the input.  What is verified is the very bytes that are written.
+    Three threads: this one reads and inflates; one computes the CRC and walks the tar; one writes
+    and hashes the output.  A fourth hashes the input.  What is verified is the very bytes that are
+    written.
     """
     out = job.out
     out.write(GZIP_HEADER)
@@ -2438,8 +2487,8 @@ def splice(job: Job, archive: Archive, seam: Seam) -> Result:
     )
     if trailer != (crc, size & 0xFFFFFFFF):
         raise BadInput(
-            f"{show(archive.name)} is damaged: its content does not match the CRC-32 and size in its "
-            "gzip trailer; upload it again"
+            f"{show(archive.name)} is damaged: its content does not match the CRC-32 and size in "
+            "its gzip trailer; upload it again"
         )
     model_digest = digests.check(archive.name)
     out.write(GZIP_TRAILER.pack(*trailer))
@@ -2535,8 +2584,9 @@ def stream_loose_files(job: Job, model: LooseFiles, judge: Judge, deflater: Bloc
             )
         )
         if found.kind == "file":
-            disk_path = found.disk_path
-            copy_file(lambda path=disk_path: open_regular(path), size, found.path, write)  # type: ignore[misc]
+            opener = functools.partial(open_regular, found.disk_path)
+            for piece in file_pieces(opener, size, found.path):
+                write(piece)
     return digest.hexdigest()
 
 
@@ -2554,7 +2604,7 @@ class Contents(NamedTuple):
 
 
 def read_package(path: str, name: str, options: argparse.Namespace) -> Contents:
-    """Reads a whole package, as strictly as a model is read, and requires the inference entry point."""
+    """Reads a whole package as strictly as a model is read; the entry point must be in it."""
     judge = Judge(
         Plan([], "replace"),
         symlinks=options.symlinks,
@@ -2571,35 +2621,35 @@ def read_package(path: str, name: str, options: argparse.Namespace) -> Contents:
         size += len(piece)
         walk.feed(piece)
 
-    with InputFile(path, name, follow=True) as file:
-        with Progress(file.size) as progress:
-            with Conveyor(digest.update) as hasher, Conveyor(verify) as verifier:
+    with InputFile(path, name, follow=True) as file, Progress(file.size) as progress, Conveyor(
+        digest.update
+    ) as hasher, Conveyor(verify) as verifier:
 
-                def consumed(data: bytes) -> None:
-                    hasher.put(data)
-                    progress.done += len(data)
+        def consumed(data: bytes) -> None:
+            hasher.put(data)
+            progress.done += len(data)
 
-                head = os.pread(file.fileno(), CHUNK, 0)
-                chunks = chunks_from(file, gzip_header_length(head, name), consumed)
-                try:
-                    member = inflate_member(chunks, file, lambda raw: None, verifier.put)
-                except CannotSplice as error:
-                    raise BadInput(
-                        f"{show(name)} is no package: {error}; a package is one gzip member"
-                    ) from None
+        head = os.pread(file.fileno(), CHUNK, 0)
+        chunks = chunks_from(file, gzip_header_length(head, name), consumed)
+        try:
+            member = inflate_member(chunks, file, lambda raw: None, verifier.put)
+        except CannotSplice as error:
+            raise BadInput(
+                f"{show(name)} is no package: {error}; a package is one gzip member"
+            ) from None
         file.check_unchanged()
-        bytes_read = file.size
     walk.close()
     if member != (crc, size & 0xFFFFFFFF):
         raise BadInput(
-            f"{show(name)} is damaged: its content does not match its gzip trailer; package it again"
+            f"{show(name)} is damaged: its content does not match its gzip trailer; "
+            "package it again"
         )
     if not judge.has_file(f"{CODE}/{options.inference_entry_point}"):
         raise BadInput(
-            f"{show(name)} has no {CODE}/{options.inference_entry_point}, so nothing would serve the "
-            "model; package it again, or name the right file with --inference-entry-point"
+            f"{show(name)} has no {CODE}/{options.inference_entry_point}, so nothing would serve "
+            "the model; package it again, or name the right file with --inference-entry-point"
         )
-    return Contents(digest.hexdigest(), bytes_read, crc, size, judge.files)
+    return Contents(digest.hexdigest(), file.size, crc, size, judge.files)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -2651,13 +2701,9 @@ def package(options: argparse.Namespace) -> None:
         seconds = time.monotonic() - started
         facts = describe(options, model, plan, result, out, seconds)
         report.write((json.dumps(facts, indent=2) + "\n").encode())
-        try:
-            out.publish()
-            report.publish()
-        except BaseException:
-            out.withdraw()
-            report.withdraw()
-            raise
+        out.publish()
+        report.publish()
+        AtomicFile.unfinished.clear()  # from here on both stay; until here neither does
     log_event(
         "mims_package.done",
         mode=result.mode,
@@ -2675,7 +2721,8 @@ def package(options: argparse.Namespace) -> None:
 def announce(model: Archive | LooseFiles, plan: Plan) -> None:
     if isinstance(model, Archive):
         log(
-            f"mims_package {__version__}: model {show(model.name)}, {model.format}, {model.bytes} bytes"
+            f"mims_package {__version__}: "
+            f"model {show(model.name)}, {model.format}, {model.bytes} bytes"
             + (
                 f"; ignored beside it: {', '.join(map(show, model.ignored))}"
                 if model.ignored
@@ -2748,7 +2795,7 @@ def describe(
     out: AtomicFile,
     seconds: float,
 ) -> dict[str, object]:
-    """The report.  Only ``seconds`` and ``bytes_per_second`` differ between runs on the same inputs."""
+    """The report; between runs on the same inputs only seconds and bytes_per_second differ."""
     judge = result.judge
     warnings = []
     if judge.case_twins:
@@ -2837,16 +2884,46 @@ def message_file(argv: Sequence[str]) -> str:
     return str(argument_parser().get_default("message_file"))
 
 
-def stop(signum: int, frame: object) -> None:
-    signal.signal(signum, signal.SIG_IGN)  # once is enough: nothing shall interrupt the cleaning up
-    raise Stopped(signum)
+def fail(argv: Sequence[str], exit_code: int, reason: str) -> None:
+    """Tells why, in the log, in the message file and on the error stream."""
+    reason = one_line(reason)
+    log(json.dumps(failure_event(exit_code, reason)))
+    with contextlib.suppress(OSError):  # as in log()
+        print(f"mims_package: error: {reason}", file=sys.stderr, flush=True)
+    write_message(message_file(argv), reason)
+
+
+def failure_event(exit_code: int, reason: str) -> dict[str, object]:
+    return {"event": "mims_package.failed", "exit_code": exit_code, "reason": reason}
+
+
+def stop_on_signals(argv: Sequence[str]) -> None:
+    """SIGTERM, with which SageMaker stops jobs, and SIGINT end the process at once.
+
+    An exception out of a signal handler could strike in the middle of a lock's bookkeeping and
+    leave the threads waiting for each other.  So the handler itself discards what is unfinished,
+    which takes a few system calls, and goes.
+    """
+
+    def stop(signum: int, frame: object) -> None:
+        while AtomicFile.unfinished:
+            AtomicFile.unfinished[-1].discard()
+        reason = f"stopped by {signal.Signals(signum).name}"
+        line = json.dumps(failure_event(128 + signum, reason)) + "\n"
+        # Not print: what the signal interrupted may be a print.
+        with contextlib.suppress(OSError):
+            os.write(1, line.encode())
+        write_message(message_file(argv), reason)
+        os._exit(128 + signum)
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, stop)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if threading.current_thread() is threading.main_thread():
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, stop)
+        stop_on_signals(argv)
     try:
         options = checked_options(argv)
         if options.check:
@@ -2854,16 +2931,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             package(options)
         return 0
-    except (PackagingError, Stopped) as error:
+    except PackagingError as error:
         reason, exit_code = str(error), error.exit_code
     except Exception as error:
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())  # the traceback: this is our fault, not the input's
         reason = f"internal error, please report it: {type(error).__name__}: {error}"
         exit_code = PackagingError.exit_code
-    reason = one_line(reason)
-    log_event("mims_package.failed", exit_code=exit_code, reason=reason)
-    print(f"mims_package: error: {reason}", file=sys.stderr, flush=True)
-    write_message(message_file(argv), reason)
+    fail(argv, exit_code, reason)
     return exit_code
 
 

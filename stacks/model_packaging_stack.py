@@ -56,7 +56,7 @@ class ModelPackagingStack(Stack):
             ),
             model=uploads,
         )
-        self.trigger = PipelineTrigger(self, "Trigger", pipeline=self.pipeline, model=uploads)
+        self.trigger = PipelineTrigger(self, "Trigger", pipeline=self.pipeline)
         self._add_outputs(uploads)
 
     def _add_outputs(self, uploads: ModelUpload) -> None:

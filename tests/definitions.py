@@ -1,33 +1,43 @@
-"""Reads a pipeline definition out of a template, as the service would receive it."""
+"""Reads what a template says, as CloudFormation would put it together."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 
-def definition_of(template: dict[str, Any], **values: str) -> dict[str, Any]:
-    """The decoded definition of a template's pipeline.
-
-    Args:
-        template: The CloudFormation template.
-        **values: What a ``Ref`` or ``Fn::GetAtt`` gives, by logical id; the id itself otherwise.
-    """
+def definition_of(template: dict[str, Any]) -> dict[str, Any]:
+    """The decoded definition of a template's pipeline, unknown parts as ``<their name>``."""
     [pipeline] = (
         resource
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::SageMaker::Pipeline"
     )
     body = pipeline["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"]
-    return json.loads(resolve(body, values))
+    return json.loads(resolve(body, {}))
 
 
-def resolve(value: Any, values: dict[str, str]) -> str:
-    """Put a text with intrinsic functions together, every unknown part as ``<its name>``."""
-    if isinstance(value, str):
+def resolve(value: Any, values: Mapping[str, str]) -> Any:
+    """Replace every intrinsic function in a part of a template.
+
+    Args:
+        value: The part.
+        values: What a ``Ref`` or a ``Fn::GetAtt`` gives, by ``Name`` or ``Name.Attribute``.
+            Anything else becomes ``<Name>`` or ``<Name.Attribute>``.
+    """
+    if isinstance(value, list):
+        return [resolve(item, values) for item in value]
+    if not isinstance(value, dict):
         return value
-    [(function, argument)] = value.items()
-    if function == "Fn::Join":
-        return argument[0].join(resolve(part, values) for part in argument[1])
-    if function == "Fn::Sub":
-        return argument
-    name = argument if isinstance(argument, str) else ".".join(map(str, argument[:1]))
-    return values.get(name, f"<{name}>")
+    if len(value) == 1:
+        [(function, argument)] = value.items()
+        if function == "Fn::Join":
+            return argument[0].join(resolve(part, values) for part in argument[1])
+        if function == "Fn::Sub":
+            for name, known in values.items():
+                argument = argument.replace(f"${{{name}}}", known)
+            return argument
+        if function in ("Ref", "Fn::GetAtt", "Fn::FindInMap"):
+            parts = argument if isinstance(argument, list) else [argument]
+            name = ".".join(str(resolve(part, values)) for part in parts)
+            return values.get(name, f"<{name}>")
+    return {key: resolve(item, values) for key, item in value.items()}

@@ -36,14 +36,16 @@ dns.lookup = refuse('lookup'); dns.promises.lookup = refuse('lookup');
 """
 
 
-def synthesize(outdir: Path, *command: str, **environment: str) -> dict[str, bytes]:
+def synthesize(
+    outdir: Path, *command: str, directory: Path = PROJECT, **environment: str
+) -> dict[str, bytes]:
     """Run app.py with nothing in its environment but a PATH; the files of its assembly."""
     # Where jsii and the CDK keep what they may lose; without them, that is the user's home.
     caches = ("JSII_RUNTIME_PACKAGE_CACHE_ROOT", "CDK_HOME")
     environment |= {name: os.environ[name] for name in caches if name in os.environ}
     run = subprocess.run(
         [sys.executable, *command],
-        cwd=PROJECT,
+        cwd=directory,
         env={"PATH": os.environ["PATH"], "CDK_OUTDIR": str(outdir), **environment},
         capture_output=True,
         text=True,
@@ -93,3 +95,46 @@ def test_two_synths_are_byte_identical_with_an_empty_environment_and_no_network(
     different = [name for name in plain if plain[name] != trapped[name]]
     assert different == []
     assert "ModelPackaging.template.json" in plain
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="jsii needs Node")
+def test_what_the_machine_knows_of_aws_and_sagemaker_does_not_change_a_synth(
+    tmp_path: Path,
+) -> None:
+    home, project = tmp_path / "home", tmp_path / "studio"
+    for folder in (home / ".sagemaker", home / ".aws", home / ".config" / "sagemaker", project):
+        folder.mkdir(parents=True)
+    defaults = (
+        "SchemaVersion: '1.0'\nSageMaker:\n  ProcessingJob:\n    Environment: {LEAK: 'yes'}\n"
+    )
+    (home / ".sagemaker" / "config.yaml").write_text(defaults)
+    (home / ".config" / "sagemaker" / "config.yaml").write_text(defaults)
+    (home / ".aws" / "config").write_text("[default]\nregion = mars-north-1\nbroken")
+    (project / ".sagemaker-code-config").write_text(
+        '{"sagemakerProjectId": "p-leak", "sagemakerProjectName": "leak", "codePackages": {}}'
+    )
+    hostile = synthesize(
+        tmp_path / "hostile",
+        str(PROJECT / "app.py"),
+        directory=project,
+        HOME=str(home),
+        AWS_PROFILE="missing",
+        AWS_ACCESS_KEY_ID="AKIALEAK",
+        AWS_SECRET_ACCESS_KEY="leak",
+        AWS_REGION="mars-north-1",
+        AWS_RETRY_MODE="bogus",
+        AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9/credentials",
+        SAGEMAKER_USER_CONFIG_OVERRIDE="/nonexistent",
+        SAGEMAKER_ADMIN_CONFIG_OVERRIDE="s3://nowhere/config.yaml",
+    )
+    plain = synthesize(tmp_path / "plain", "app.py")
+    assert [name for name in plain if plain[name] != hostile[name]] == []
+
+
+def test_the_step_half_works_without_the_cdk() -> None:
+    program = (
+        "import sys; sys.modules['aws_cdk'] = None\n"
+        "from model_packaging import PackageStepConfig, MIMSPackagingStepBuilder\n"
+        "import model_packaging.step\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True)

@@ -1,11 +1,16 @@
 """CDK constructs that make a trained model deployable: model plus scripts, one archive."""
 
-from model_packaging.artifact_bucket import ArtifactBucket
-from model_packaging.model_upload import ModelUpload
-from model_packaging.packaging_pipeline import PackagingPipeline
-from model_packaging.pipeline_trigger import PipelineTrigger
-from model_packaging.roles import PackagingRoles
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from model_packaging.step import MIMSPackagingStepBuilder, PackageStepConfig, StepBuilderBase
+
+if TYPE_CHECKING:
+    from model_packaging.artifact_bucket import ArtifactBucket
+    from model_packaging.model_upload import ModelUpload
+    from model_packaging.packaging_pipeline import PackagingPipeline
+    from model_packaging.pipeline_trigger import PipelineTrigger
+    from model_packaging.roles import PackagingRoles
 
 __all__ = [
     "ArtifactBucket",
@@ -17,3 +22,18 @@ __all__ = [
     "PipelineTrigger",
     "StepBuilderBase",
 ]
+
+# Imported when asked for: the step half works without the CDK and its Node.
+_CONSTRUCTS = {
+    "ArtifactBucket": "artifact_bucket",
+    "ModelUpload": "model_upload",
+    "PackagingPipeline": "packaging_pipeline",
+    "PackagingRoles": "roles",
+    "PipelineTrigger": "pipeline_trigger",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _CONSTRUCTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_CONSTRUCTS[name]}"), name)

@@ -13,6 +13,7 @@ from aws_cdk import Stack
 _T = TypeVar("_T")
 
 _TOKEN = re.compile(r"\$\{Token\[[^\]]+\]\}")
+_LIST_TOKEN = re.compile(r"#\{Token\[[^\]]+\]\}")
 _ROLE_ARN_SHAPE = "arn:aws:iam::000000000000:role/{}"
 
 
@@ -42,6 +43,12 @@ class DefinitionBridge:
         elif isinstance(value, dict):
             hidden = {key: self.hide(item) for key, item in value.items()}
         elif isinstance(value, (list, tuple)):
+            if any(isinstance(item, str) and _LIST_TOKEN.search(item) for item in value):
+                raise ValueError(
+                    f"the list {self._stack.resolve(list(value))} is known at deployment only, and "
+                    "a pipeline definition has a fixed number of elements; write "
+                    "Fn.select(0, …) for each"
+                )
             hidden = type(value)(self.hide(item) for item in value)
         return hidden  # type: ignore[no-any-return]
 
@@ -97,7 +104,7 @@ class DefinitionBridge:
             )
         lines = [
             re.sub(r'"\\u0000(\d+)\\u0000"', lambda match: leaves[int(match.group(1))], line)
-            for line in text.splitlines()
+            for line in text.split("\n")
         ]
         return {"PipelineDefinitionBody": {"Fn::Join": ["\n", lines]}}
 

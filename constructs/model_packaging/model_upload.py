@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
 
 from model_packaging.step import ModelSource, UploadParameters
 
-# "Comparison operators for use in event patterns": these have a meaning in a wildcard filter.
-_WILDCARD_CHARACTERS = re.compile(r"[*\\]")
+# What has a meaning in a wildcard filter ("Comparison operators for use in event patterns") or in
+# a policy's resource ("IAM policy elements: Variables and tags").
+_SPECIAL = re.compile(r"[*?\\]|\$\{")
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ class ModelUpload:
         for name, value in (("prefix", self.prefix), ("suffix", self.suffix)):
             if not value:
                 raise ValueError(f"{name} is empty: every upload would start the pipeline")
-            if found := _WILDCARD_CHARACTERS.search(value):
+            if found := _SPECIAL.search(value):
                 raise ValueError(
                     f"{name} {value!r} contains {found.group()!r}, which has a meaning in event "
-                    "patterns; choose a name without it"
+                    "patterns and policies; choose a name without it"
                 )
 
     @property
@@ -81,7 +83,16 @@ class ModelUpload:
             s3_prefix: Such as ``s3://bucket/packaged``.
         """
         bucket, _, key = s3_prefix.removeprefix("s3://").partition("/")
-        if bucket != self.bucket.bucket_name:
+        if not self._may_be_bucket(bucket):
             return False
         below = f"{key.rstrip('/')}/" if key else ""
         return below.startswith(self.prefix) or self.prefix.startswith(below)
+
+    def _may_be_bucket(self, name: str) -> bool:
+        own = {self.bucket.bucket_name}
+        resource = self.bucket.node.default_child
+        if isinstance(resource, s3.CfnBucket):
+            # A name that CloudFormation makes up is not one that anyone has written down.
+            own.add(resource.bucket_name or "")
+            return name in own
+        return name in own or Token.is_unresolved(name) != Token.is_unresolved(*own)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import ArnFormat, Aws, CfnMapping, Stack, Token
+from aws_cdk import Aws, CfnMapping, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
@@ -42,10 +42,10 @@ class PackagingPipeline(Construct):
         model: Where models come from.
 
     Attributes:
+        model: Where models come from.
         cfn_pipeline: The ``AWS::SageMaker::Pipeline``.
         pipeline_name: Its name.
         pipeline_arn: Its ARN.
-        required_parameters: Names of the parameters that every execution must be given.
         packaged_s3_uri: S3 prefix of the packages.
         roles: The pipeline's and the job's role.
 
@@ -65,7 +65,7 @@ class PackagingPipeline(Construct):
         super().__init__(scope, construct_id)
         _refuse_loop(config, model)
         self._config = config
-        self._model = model
+        self.model = model
         self._bridge = DefinitionBridge(Stack.of(self))
         self.pipeline_name = config.pipeline_name
         self.packaged_s3_uri = config.pipeline_s3_loc
@@ -73,26 +73,42 @@ class PackagingPipeline(Construct):
         self._inference_scripts = self._build_asset("InferenceScripts", str(config.source_dir))
         self.roles = self._build_roles()
         definition = self._render()
-        self.required_parameters = [
-            parameter["Name"]
-            for parameter in definition["Parameters"]
-            if "DefaultValue" not in parameter
-        ]
         self.cfn_pipeline = self._build_pipeline(definition)
-        self.pipeline_arn = Stack.of(self).format_arn(
-            service="sagemaker",
-            resource="pipeline",
-            resource_name=self.cfn_pipeline.ref,
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
+        self.pipeline_arn = self._arn_of(self.cfn_pipeline.ref)
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a principal start executions of this pipeline."""
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["sagemaker:StartPipelineExecution"],
-            resource_arns=[self.pipeline_arn],
+            # SageMaker has written names in lower case in ARNs; policies compare exactly.
+            resource_arns=[
+                self.pipeline_arn,
+                *(
+                    [self._arn_of(self.pipeline_name.lower())]
+                    if self.pipeline_name != self.pipeline_name.lower()
+                    else []
+                ),
+            ],
         )
+
+    def _arn_of(self, pipeline_name: str) -> str:
+        return Stack.of(self).format_arn(
+            service="sagemaker", resource="pipeline", resource_name=pipeline_name
+        )
+
+    @property
+    def _rendered(self) -> list[str]:
+        """The settings that reach the definition, and so may contain tokens."""
+        large = self._config.get_instance_type() is self._config.processing_instance_type_large
+        return [
+            "inference_entry_point",
+            "input_names",
+            "output_names",
+            "pipeline_s3_loc",
+            "processing_instance_type_large" if large else "processing_instance_type_small",
+            "processing_script_arguments",
+        ]
 
     def _build_asset(self, construct_id: str, path: str) -> s3_assets.Asset:
         return s3_assets.Asset(self, construct_id, path=path, exclude=_NOT_SHIPPED)
@@ -108,7 +124,9 @@ class PackagingPipeline(Construct):
                 resource_name=image_repository(self._config.processing_framework_version),
             ),
         )
-        roles.grant_read(self._model.bucket.bucket_arn, self._model.key_pattern)
+        roles.grant_read(self.model.bucket.bucket_arn, self.model.key_pattern)
+        if key := self.model.bucket.encryption_key:
+            key.grant_encrypt_decrypt(roles.job_role)
         assets = (self._packaging_script, self._inference_scripts)
         roles.grant_read(assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets))
         roles.grant_write(
@@ -118,9 +136,11 @@ class PackagingPipeline(Construct):
 
     def _render(self) -> dict[str, Any]:
         hide = self._bridge.hide
-        source = self._model.model_source()
+        source = self.model.model_source()
         builder = MIMSPackagingStepBuilder(
-            self._config.model_copy(update=hide(dict(self._config))),
+            self._config.model_copy(
+                update={name: hide(getattr(self._config, name)) for name in self._rendered}
+            ),
             role=self._bridge.hide_role(self.roles.job_role.role_arn),
             packaging_script_uri=hide(_s3_uri(self._packaging_script)),
             inference_scripts_uri=hide(_s3_uri(self._inference_scripts)),
@@ -128,7 +148,7 @@ class PackagingPipeline(Construct):
             environment=source.environment,
         )
         return render_definition(
-            hide(self.pipeline_name),
+            self.pipeline_name,
             parameters=source.parameters,
             steps=[builder.create_step(source.uri)],
         )

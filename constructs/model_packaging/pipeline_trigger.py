@@ -1,20 +1,12 @@
 """What starts the pipeline: an EventBridge rule, its role and its dead-letter queue."""
 
-import re
-
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 
 from constructs import Construct
-from model_packaging.model_upload import ModelUpload
 from model_packaging.packaging_pipeline import PackagingPipeline
-
-# API reference of StartPipelineExecution: Parameter, and its list in the request.
-_PARAMETER_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9])*")
-_MAX_PARAMETERS = 200
-_MAX_VALUE_LENGTH = 1024
 
 
 class PipelineTrigger(Construct):
@@ -24,17 +16,12 @@ class PipelineTrigger(Construct):
     could not be delivered within a day.
 
     Args:
-        pipeline: The pipeline to start.
-        model: The models that start it.
+        pipeline: The pipeline to start, for each of the models that it packages.
 
     Attributes:
         rule: The ``AWS::Events::Rule``.
         role: The role that EventBridge assumes to start the pipeline.
         dead_letter_queue: Events that could not be delivered. Kept for 14 days.
-
-    Raises:
-        ValueError: The event would not fill the pipeline's parameters, or would break a rule of
-            the service about them.
     """
 
     def __init__(
@@ -43,13 +30,11 @@ class PipelineTrigger(Construct):
         construct_id: str,
         *,
         pipeline: PackagingPipeline,
-        model: ModelUpload,
     ) -> None:
         super().__init__(scope, construct_id)
-        _check_parameters(model.parameter_paths, pipeline.required_parameters)
         self.dead_letter_queue = self._build_dead_letter_queue()
         self.role = self._build_role(pipeline.pipeline_name)
-        self.rule = self._build_rule(pipeline, model)
+        self.rule = self._build_rule(pipeline)
         pipeline.grant_start(self.role).apply_before(self.rule)
         self._let_rule_send_dead_letters()
 
@@ -73,13 +58,13 @@ class PipelineTrigger(Construct):
             ),
         )
 
-    def _build_rule(self, pipeline: PackagingPipeline, model: ModelUpload) -> events.CfnRule:
+    def _build_rule(self, pipeline: PackagingPipeline) -> events.CfnRule:
         # The CDK has no SageMaker target for its own Rule class (aws-cdk issue 14887).
         return events.CfnRule(
             self,
             "Rule",
             description=f"Starts {pipeline.pipeline_name} for each model that arrives.",
-            event_pattern=model.event_pattern,
+            event_pattern=pipeline.model.event_pattern,
             state="ENABLED",
             targets=[
                 events.CfnRule.TargetProperty(
@@ -92,7 +77,7 @@ class PipelineTrigger(Construct):
                                 events.CfnRule.SageMakerPipelineParameterProperty(
                                     name=name, value=path
                                 )
-                                for name, path in model.parameter_paths.items()
+                                for name, path in pipeline.model.parameter_paths.items()
                             ]
                         )
                     ),
@@ -115,34 +100,4 @@ class PipelineTrigger(Construct):
                 resources=[self.dead_letter_queue.queue_arn],
                 conditions={"ArnEquals": {"aws:SourceArn": self.rule.attr_arn}},
             )
-        )
-
-
-def _check_parameters(paths: dict[str, str], required: list[str]) -> None:
-    if len(paths) > _MAX_PARAMETERS:
-        raise ValueError(
-            f"the event fills {len(paths)} pipeline parameters; EventBridge passes at most "
-            f"{_MAX_PARAMETERS}"
-        )
-    for name, value in paths.items():
-        if not _PARAMETER_NAME.fullmatch(name):
-            raise ValueError(
-                f"the pipeline parameter {name!r} is not a name that SageMaker accepts; write "
-                "letters, digits and inner hyphens"
-            )
-        if len(value) > _MAX_VALUE_LENGTH:
-            raise ValueError(
-                f"the value of the pipeline parameter {name!r} has {len(value)} characters; "
-                f"EventBridge passes at most {_MAX_VALUE_LENGTH}"
-            )
-    if undeclared := sorted(set(paths) - set(required)):
-        raise ValueError(
-            f"the event fills {', '.join(undeclared)}, which the pipeline doesn't declare; it "
-            f"declares {', '.join(required) or 'no parameter'}: give pipeline and trigger the "
-            "same model"
-        )
-    if unfilled := sorted(set(required) - set(paths)):
-        raise ValueError(
-            f"the pipeline requires {', '.join(unfilled)}, which the event doesn't fill: give "
-            "pipeline and trigger the same model"
         )

@@ -19,13 +19,19 @@ from local_aws.sample_model import train
 pytestmark = pytest.mark.e2e
 
 
-def emulators() -> set[str]:
+def processes() -> set[str]:
+    """Whatever runs out of this checkout: the local AWS, the CDK CLI, Node, a packaging job."""
     listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
-    return {line for line in listed.stdout.splitlines() if "local_aws.emulator" in line}
+    return {
+        line
+        for line in listed.stdout.splitlines()
+        if str(PROJECT) in line or "local_aws" in line or "mims_package" in line
+    }
 
 
 def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> None:
-    running, output = emulators(), io.StringIO()
+    running, output = processes(), io.StringIO()
+    had_container_paths = Path("/opt/ml").exists()
     console = Console(file=output, width=200)
     demo = Demo(tmp_path / "demo", model=None, scripts=INFERENCE_SCRIPTS, console=console)
     result = demo.run()
@@ -33,7 +39,8 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
     assert result.files == "2 of 2 equal"
     assert result.parameters["ModelKey"] == "models/demo/model.tar.gz"
     assert result.execution_arn.rpartition("/")[2] in result.output_uri
-    assert emulators() == running
+    assert processes() == running
+    assert Path("/opt/ml").exists() == had_container_paths
 
     show_result(console, result)
     shown = output.getvalue()
@@ -57,7 +64,10 @@ def test_a_failure_names_the_archive_the_stage_and_the_logs_with_exit_code_1(
     whole = train(tmp_path / "training").archive.read_bytes()
     half.write_bytes(whole[: len(whole) // 2])
     run = subprocess.run(
-        [sys.executable, "-m", "local_aws.demo", "--model", str(half)],
+        [
+            *(sys.executable, "-m", "local_aws.demo"),
+            *("--directory", str(tmp_path / "demo"), "--model", str(half)),
+        ],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -115,11 +125,16 @@ def test_what_is_missing_is_named_before_anything_starts(
     assert output.getvalue() == ""
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_leaves_no_process_behind(signal_number: int) -> None:
-    running = emulators()
+@pytest.mark.parametrize(
+    ("signal_number", "stage"),
+    [(signal.SIGINT, "Start the local AWS"), (signal.SIGTERM, "cdk bootstrap")],
+)
+def test_an_interrupted_demo_leaves_no_process_behind(
+    tmp_path: Path, signal_number: int, stage: str
+) -> None:
+    running = processes()
     demo = subprocess.Popen(
-        [sys.executable, "-m", "local_aws.demo"],
+        [sys.executable, "-m", "local_aws.demo", "--directory", str(tmp_path / "demo")],
         cwd=PROJECT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
@@ -129,13 +144,14 @@ def test_an_interrupted_demo_leaves_no_process_behind(signal_number: int) -> Non
     )
     assert demo.stdout is not None
     for line in demo.stdout:
-        if "Start the local AWS" in line:
+        if stage in line:  # this stage is done, the next one runs
             break
-    assert emulators() != running
+    time.sleep(0.5)
+    assert len(processes()) > len(running) + 1
     os.killpg(demo.pid, signal_number)
     demo.communicate(timeout=30)
     assert demo.returncode not in (0, None)
     deadline = time.monotonic() + 10
-    while emulators() != running:
-        assert time.monotonic() < deadline, "the local AWS outlived the demo"
+    while left := processes() - running:
+        assert time.monotonic() < deadline, left
         time.sleep(0.1)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from local_aws.cloud import CommandError
+from local_aws.cloud import ACCOUNT, REGION, CommandError
+from tests.definitions import resolve
 from tests.local_aws.conftest import STACK, Deployment
 
 pytestmark = pytest.mark.e2e
@@ -127,29 +128,48 @@ def test_the_dead_letter_queue_is_deployed_as_in_the_template(deployment: Deploy
 
 
 def test_the_roles_are_deployed_with_their_policies(deployment: Deployment) -> None:
-    iam = deployment.cloud.client("iam")
-    template = template_of(deployment)
-    cloudformation = deployment.cloud.client("cloudformation")
-    for name, resource in template["Resources"].items():
-        if resource["Type"] != "AWS::IAM::Role":
-            continue
-        role = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId=name)
-        role_name = role["StackResourceDetail"]["PhysicalResourceId"]
-        wanted = [
-            policy["Properties"]["PolicyDocument"]["Statement"]
-            for policy in template["Resources"].values()
-            if policy["Type"] == "AWS::IAM::Policy"
-            and policy["Properties"]["Roles"] == [{"Ref": name}]
+    iam, template = deployment.cloud.client("iam"), template_of(deployment)
+    roles = [name for name, item in template["Resources"].items() if item["Type"].endswith("Role")]
+    values = physical_values(deployment)
+    assert len(roles) == 3
+    for name in roles:
+        role = iam.get_role(RoleName=values[name])["Role"]
+        wanted = template["Resources"][name]["Properties"]
+        assert role["AssumeRolePolicyDocument"] == resolve(
+            wanted["AssumeRolePolicyDocument"], values
+        )
+        policies = [
+            resolve(item["Properties"]["PolicyDocument"], values)
+            for item in template["Resources"].values()
+            if item["Type"] == "AWS::IAM::Policy" and item["Properties"]["Roles"] == [{"Ref": name}]
         ]
         deployed = [
-            iam.get_role_policy(RoleName=role_name, PolicyName=policy)["PolicyDocument"][
-                "Statement"
-            ]
-            for policy in iam.list_role_policies(RoleName=role_name)["PolicyNames"]
+            iam.get_role_policy(RoleName=values[name], PolicyName=policy)["PolicyDocument"]
+            for policy in iam.list_role_policies(RoleName=values[name])["PolicyNames"]
         ]
-        assert [[s["Action"] for s in statements] for statements in deployed] == [
-            [s["Action"] for s in statements] for statements in wanted
-        ]
+        assert deployed == policies
+
+
+def physical_values(deployment: Deployment) -> dict[str, str]:
+    """What the template's references give in the local AWS."""
+    cloudformation = deployment.cloud.client("cloudformation")
+    values = {
+        "AWS::AccountId": ACCOUNT,
+        "AWS::Partition": "aws",
+        "AWS::Region": REGION,
+        "AWS::URLSuffix": "amazonaws.com",
+    }
+    for item in cloudformation.list_stack_resources(StackName=STACK)["StackResourceSummaries"]:
+        name, physical = item["LogicalResourceId"], item["PhysicalResourceId"]
+        values[name] = physical
+        if item["ResourceType"] == "AWS::S3::Bucket":
+            values[f"{name}.Arn"] = f"arn:aws:s3:::{physical}"
+        if item["ResourceType"] == "AWS::IAM::Role":
+            values[f"{name}.Arn"] = f"arn:aws:iam::{ACCOUNT}:role/{physical}"
+    for name, mapping in template_of(deployment)["Mappings"].items():
+        for attribute, value in mapping[REGION].items():
+            values[f"{name}.{REGION}.{attribute}"] = value
+    return values
 
 
 def test_an_upload_becomes_a_package_below_its_executions_id(deployment: Deployment) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import jsii
 import pytest
-from aws_cdk import App, Aws, CfnResource, Fn, IStringProducer, Lazy, Stack
+from aws_cdk import App, Aws, CfnParameter, CfnResource, Fn, IStringProducer, Lazy, Stack
 from model_packaging.definition_bridge import DefinitionBridge
 
 from tests.definitions import resolve
@@ -49,7 +49,7 @@ def test_a_literal_dollar_brace_survives(stack: Stack) -> None:
             "--pattern",
             "${HOME}/{x}",
             "${Token",
-            "a\u0000b",
+            "a\u0000b\u2028c\x85",
             "\u00000\u0000",
             '"quoted"',
         ]
@@ -74,7 +74,7 @@ def test_a_role_keeps_the_shape_of_an_arn(stack: Stack) -> None:
     bridge = DefinitionBridge(stack)
     hidden = bridge.hide_role(role)
     assert hidden.startswith("arn:aws:iam::")
-    assert json.loads(shown(stack, bridge, {"RoleArn": hidden})) == {"RoleArn": "<Role>"}
+    assert json.loads(shown(stack, bridge, {"RoleArn": hidden})) == {"RoleArn": "<Role.Arn>"}
 
 
 def test_tokens_are_not_mistaken_for_one_another(stack: Stack) -> None:
@@ -90,3 +90,9 @@ def test_a_value_that_did_not_come_back_is_named(stack: Stack) -> None:
     bridge.hide(Aws.REGION)
     with pytest.raises(ValueError, match=r'lost \{"Ref": "AWS::Region"\}'):
         bridge.show({"Steps": []})
+
+
+def test_a_list_that_is_known_at_deployment_only_is_refused(stack: Stack) -> None:
+    arguments = CfnParameter(stack, "Arguments", type="CommaDelimitedList").value_as_list
+    with pytest.raises(ValueError, match=r"Fn\.select"):
+        DefinitionBridge(stack).hide(arguments)

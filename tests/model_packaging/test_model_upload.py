@@ -1,9 +1,10 @@
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import App, CfnParameter, Stack
 from aws_cdk import aws_s3 as s3
 from model_packaging import ModelUpload
+from model_packaging.step import UploadParameters
 
 
 @pytest.fixture
@@ -61,6 +62,8 @@ def test_it_knows_where_a_package_would_start_the_pipeline_again(
         ({"suffix": ""}, "suffix is empty"),
         ({"prefix": "models/*/"}, r"contains '\*'"),
         ({"suffix": "\\.gz"}, "contains"),
+        ({"prefix": "m?dels/"}, r"contains '\?'"),
+        ({"prefix": "${aws:username}/"}, "contains"),
     ],
 )
 def test_a_filter_that_would_match_too_much_is_refused(
@@ -68,3 +71,29 @@ def test_a_filter_that_would_match_too_much_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=expected):
         ModelUpload(bucket, **change)
+
+
+def test_it_knows_its_bucket_by_the_name_it_was_given() -> None:
+    stack = Stack(App(), "Stack")
+    upload = ModelUpload(s3.Bucket(stack, "Named", bucket_name="named-bucket"))
+    assert upload.matches_below("s3://named-bucket/models/out")
+    assert upload.matches_below(upload.bucket.s3_url_for_object("models/out"))
+    assert not upload.matches_below("s3://named-bucket/packaged")
+    assert not upload.matches_below("s3://other-bucket/models/out")
+
+
+def test_a_bucket_that_is_known_at_deployment_only_may_be_its_own(bucket: s3.IBucket) -> None:
+    parameter = CfnParameter(Stack(App(), "Other"), "PackageBucket").value_as_string
+    assert ModelUpload(bucket).matches_below(f"s3://{parameter}/models/out")
+    assert not ModelUpload(bucket).matches_below(f"s3://{parameter}/packaged")
+
+
+@pytest.mark.parametrize("name", ["Model_Key", "-Key", "Key-", ""])
+def test_a_parameter_name_that_sagemaker_refuses_is_named(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a name that SageMaker accepts"):
+        UploadParameters(key=name)
+
+
+def test_two_parameters_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="need three different names"):
+        UploadParameters(etag="ModelKey")

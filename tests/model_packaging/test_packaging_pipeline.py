@@ -2,11 +2,13 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, CfnParameter, Environment, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline
 
-from tests.definitions import definition_of
+from tests.definitions import definition_of, resolve
 
 
 def pipeline_in(stack: Stack, settings: dict[str, Any], **upload: Any) -> PackagingPipeline:
@@ -91,3 +93,54 @@ def test_browsing_the_scripts_does_not_change_what_ships(settings: dict[str, Any
     assert shipped() == before
     (settings["source_dir"] / "inference.py").write_text("changed")
     assert shipped() != before
+
+
+def test_a_setting_that_is_not_rendered_may_contain_tokens_too(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+    description = CfnParameter(stack, "Description").value_as_string
+    pipeline_in(
+        stack,
+        settings
+        | {
+            "pipeline_description": description,
+            "processing_instance_type_large": CfnParameter(stack, "Large").value_as_string,
+            "processing_instance_type_small": CfnParameter(stack, "Small").value_as_string,
+        },
+    )
+    template = template_of(stack)
+    [step] = definition_of(template)["Steps"]
+    cluster = step["Arguments"]["ProcessingResources"]["ClusterConfig"]
+    assert cluster["InstanceType"] == "<Small>"
+    [pipeline] = Template.from_json(template).find_resources("AWS::SageMaker::Pipeline").values()
+    assert pipeline["Properties"]["PipelineDescription"] == {"Ref": "Description"}
+
+
+def test_the_job_may_use_the_key_of_an_encrypted_bucket(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+    bucket = s3.Bucket(stack, "Bucket", encryption_key=kms.Key(stack, "Key"))
+    PackagingPipeline(
+        stack, "Packaging", config=PackageStepConfig(**settings), model=ModelUpload(bucket)
+    )
+    actions = {
+        action
+        for policy in Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+    }
+    assert {"kms:Decrypt", "kms:GenerateDataKey*"} <= actions
+
+
+def test_a_name_in_upper_case_can_be_started_under_both_spellings(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+    pipeline = pipeline_in(stack, settings | {"pipeline_name": "Churn-Model"})
+    user = iam.User(stack, "User")
+    pipeline.grant_start(user)
+    [policy] = (
+        policy
+        for policy in Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+        if policy["Properties"].get("Users")
+    )
+    [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+    written = [resolve(resource, {}).rpartition(":")[2] for resource in statement["Resource"]]
+    [pipeline_id] = Template.from_stack(stack).find_resources("AWS::SageMaker::Pipeline")
+    assert written == [f"pipeline/<{pipeline_id}>", "pipeline/churn-model"]

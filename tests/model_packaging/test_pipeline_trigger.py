@@ -1,37 +1,33 @@
 from typing import Any
 
-import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_s3 as s3
+from aws_cdk.assertions import Template
 from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline, PipelineTrigger
 from model_packaging.step import UploadParameters
 
+from tests.definitions import definition_of
 
-def trigger(settings: dict[str, Any], **parameters: str) -> PipelineTrigger:
-    """A pipeline with the usual parameters, triggered by uploads with others."""
+
+def test_the_rule_fills_the_parameters_that_its_pipeline_declares(settings: dict[str, Any]) -> None:
     stack = Stack(App(), "Stack")
     bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")
+    names = UploadParameters(bucket="From", key="What", etag="Version")
     pipeline = PackagingPipeline(
-        stack, "Packaging", config=PackageStepConfig(**settings), model=ModelUpload(bucket)
+        stack,
+        "Packaging",
+        config=PackageStepConfig(**settings),
+        model=ModelUpload(bucket, prefix="incoming/", parameters=names),
     )
-    upload = ModelUpload(bucket, parameters=UploadParameters(**parameters))
-    return PipelineTrigger(stack, "Trigger", pipeline=pipeline, model=upload)
+    PipelineTrigger(stack, "Trigger", pipeline=pipeline)
 
-
-def test_a_parameter_that_the_pipeline_does_not_declare_is_named(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="fills Etag, which the pipeline doesn't declare"):
-        trigger(settings, etag="Etag")
-
-
-@pytest.mark.parametrize("name", ["Model_Key", "-Key", "Key-", ""])
-def test_a_parameter_name_that_sagemaker_refuses_is_named(
-    settings: dict[str, Any], name: str
-) -> None:
-    with pytest.raises(ValueError, match="is not a name that SageMaker accepts"):
-        trigger(settings, key=name)
-
-
-def test_a_parameter_that_the_event_does_not_fill_is_named(settings: dict[str, Any]) -> None:
-    # Two parameters of one name: the third stays without a value.
-    with pytest.raises(ValueError, match="requires ModelETag, which the event doesn't fill"):
-        trigger(settings, etag="ModelKey")
+    template = Template.from_stack(stack)
+    [rule] = template.find_resources("AWS::Events::Rule").values()
+    assert rule["Properties"]["EventPattern"]["detail"]["object"] == {
+        "key": [{"wildcard": "incoming/*.tar.gz"}]
+    }
+    [target] = rule["Properties"]["Targets"]
+    filled = target["SageMakerPipelineParameters"]["PipelineParameterList"]
+    declared = definition_of(template.to_json())["Parameters"]
+    assert [parameter["Name"] for parameter in filled] == ["From", "What", "Version"]
+    assert [parameter["Name"] for parameter in declared] == ["From", "What", "Version"]

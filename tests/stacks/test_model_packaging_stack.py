@@ -11,7 +11,7 @@ from aws_cdk.assertions import Match, Template
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from tests.definitions import definition_of
+from tests.definitions import definition_of, resolve
 
 ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -181,8 +181,12 @@ def test_an_event_that_cannot_be_delivered_reaches_the_dead_letter_queue(stack: 
 def test_the_rules_role_may_start_this_pipeline_and_nothing_else(stack: Template) -> None:
     [pipeline_id] = stack.find_resources("AWS::SageMaker::Pipeline")
     [statement] = statements_of(stack, "Assumed by EventBridge")
-    assert statement["Action"] == "sagemaker:StartPipelineExecution"
-    assert statement["Resource"]["Fn::Join"][1][-1] == {"Ref": pipeline_id}
+    assert resolve(statement, {}) == {
+        "Effect": "Allow",
+        "Action": "sagemaker:StartPipelineExecution",
+        "Resource": "arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:"
+        f"pipeline/<{pipeline_id}>",
+    }
 
 
 def test_the_pipelines_role_passes_the_jobs_role_to_sagemaker_only(stack: Template) -> None:
@@ -204,12 +208,14 @@ def test_the_pipelines_role_passes_the_jobs_role_to_sagemaker_only(stack: Templa
 def test_only_actions_that_name_no_resource_have_a_wildcard_resource(
     template: dict[str, Any],
 ) -> None:
+    resources = template["Resources"].values()
+    assert not any("Policies" in resource["Properties"] for resource in resources)
     unnamed = [
         (action, statement.get("Condition"))
-        for resource in template["Resources"].values()
+        for resource in resources
         if resource["Type"] == "AWS::IAM::Policy"
         for statement in resource["Properties"]["PolicyDocument"]["Statement"]
-        if statement["Resource"] == "*"
+        if statement["Resource"] in ("*", ["*"])
         for action in actions_of(statement)
     ]
     assert unnamed == [
@@ -222,17 +228,37 @@ def test_only_actions_that_name_no_resource_have_a_wildcard_resource(
 
 
 def test_the_job_reads_models_and_its_assets_and_writes_packages(stack: Template) -> None:
-    statements = statements_of(stack, "Assumed by the packaging job")
-    read = [s["Resource"] for s in statements if "s3:GetObject" in actions_of(s)]
-    written = [s["Resource"] for s in statements if "s3:PutObject" in actions_of(s)]
-    endings = [resource["Fn::Join"][1][-1] for resource in read[0]]
-    assert len(read) == 1
-    assert sorted(ASSET_HASH.sub("HASH", ending) for ending in endings) == [
-        "/HASH.py",
-        "/HASH.zip",
-        "/models/*",
+    [bucket] = stack.find_resources("AWS::S3::Bucket")
+    assets = "arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
+    statements = [
+        json.loads(ASSET_HASH.sub("HASH", json.dumps(resolve(statement, {}))))
+        for statement in statements_of(stack, "Assumed by the packaging job")
+        if any(action.startswith("s3:") for action in actions_of(statement))
     ]
-    assert [resource["Fn::Join"][1][-1] for resource in written] == ["/packaged/model-packaging/*"]
+    assert statements == [
+        {
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": [f"{assets}/HASH.py", f"{assets}/HASH.zip", f"<{bucket}.Arn>/models/*"],
+        },
+        {
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": f"<{bucket}.Arn>",
+            "Condition": {"StringLike": {"s3:prefix": ["models/*"]}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": assets,
+            "Condition": {"StringLike": {"s3:prefix": ["HASH.py", "HASH.zip"]}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["s3:AbortMultipartUpload", "s3:PutObject"],
+            "Resource": f"arn:<AWS::Partition>:s3:::<{bucket}>/packaged/model-packaging/*",
+        },
+    ]
 
 
 def test_the_outputs_tell_where_to_upload_and_where_to_look(stack: Template) -> None:

@@ -16,10 +16,14 @@ _SAMPLE = "token"
 
 # "Bucket naming rules" in the Amazon S3 User Guide.
 _BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
+# "IAM policy elements: Variables and tags".
+_POLICY_SPECIAL = re.compile(r"[*?]|\$\{")
 # ExpireAfter is an ISO 8601 duration ("Caching pipeline steps").
 _ISO_8601_DURATION = re.compile(
     r"P(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?"
 )
+# The SDK adds the packaging script as an input of this name.
+_SDK_CODE_INPUT = "code"
 _SHORTHAND_DURATION = re.compile(r"(\d+)\s*([dhm])", re.IGNORECASE)
 
 
@@ -33,6 +37,11 @@ def _s3_uri(value: str) -> str:
         raise ValueError(
             f"{value!r} names the bucket {bucket!r}, which S3 does not allow; a bucket name has "
             "3 to 63 lower-case letters, digits, dots and hyphens"
+        )
+    if found := _POLICY_SPECIAL.search(sample):
+        raise ValueError(
+            f"{value!r} contains {found.group()!r}, which has a meaning in the job's policy; "
+            "choose a prefix without it"
         )
     if len(key.encode()) > 1024:
         raise ValueError(f"{value!r} has a key of more than 1024 bytes, S3's limit; shorten it")
@@ -56,8 +65,21 @@ def _iso_8601_duration(value: str) -> str:
     raise ValueError(f"{value!r} is not a duration that SageMaker understands; {hint}")
 
 
+def _known_names(*known: str) -> AfterValidator:
+    def check(names: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(set(names) - set(known)):
+            raise ValueError(f"{unknown[0]!r} is none of {', '.join(known)}")
+        taken = [*names.values(), _SDK_CODE_INPUT]
+        if doubled := sorted({name for name in taken if taken.count(name) > 1}):
+            raise ValueError(f"the name {doubled[0]!r} is taken twice; write another one")
+        return names
+
+    return AfterValidator(check)
+
+
 S3Uri = Annotated[str, AfterValidator(_s3_uri)]
 RelativePath = Annotated[str, AfterValidator(_relative_path)]
+InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$|\$\{Token\[")]
 Iso8601Duration = Annotated[str, AfterValidator(_iso_8601_duration)]
 
 
@@ -101,10 +123,10 @@ class PackageStepConfig(BaseModel):
     processing_volume_size: int = Field(
         default=500, ge=10, le=1000, description="Volume of each instance, in GB."
     )
-    processing_instance_type_large: str = Field(
+    processing_instance_type_large: InstanceType = Field(
         default="ml.m5.4xlarge", description="Instance type when the large one is chosen."
     )
-    processing_instance_type_small: str = Field(
+    processing_instance_type_small: InstanceType = Field(
         default="ml.m5.2xlarge", description="Instance type otherwise."
     )
     use_large_processing_instance: bool = Field(
@@ -113,14 +135,16 @@ class PackageStepConfig(BaseModel):
     processing_framework_version: str = Field(
         default="1.2-1", description="Version of SageMaker's scikit-learn container."
     )
-    input_names: dict[str, str] = Field(
+    input_names: Annotated[
+        dict[str, str], _known_names(contract.MODEL_INPUT, contract.INFERENCE_SCRIPTS_INPUT)
+    ] = Field(
         default={
             contract.MODEL_INPUT: contract.MODEL_INPUT,
             contract.INFERENCE_SCRIPTS_INPUT: contract.INFERENCE_SCRIPTS_INPUT,
         },
         description="Name of each input in the definition.",
     )
-    output_names: dict[str, str] = Field(
+    output_names: Annotated[dict[str, str], _known_names(contract.PACKAGED_MODEL_OUTPUT)] = Field(
         default={contract.PACKAGED_MODEL_OUTPUT: contract.PACKAGED_MODEL_OUTPUT},
         description="Name of each output in the definition.",
     )

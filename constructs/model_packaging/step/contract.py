@@ -10,7 +10,9 @@ from typing import Final
 # ("How Amazon SageMaker AI Processing Runs Your Processing Container Image").
 MODEL_DIR: Final = "/opt/ml/processing/input/model"
 SCRIPTS_DIR: Final = "/opt/ml/processing/input/script"
+EXTRA_DIR: Final = "/opt/ml/processing/input/extra"
 OUTPUT_DIR: Final = "/opt/ml/processing/output"
+REPORT_FILE: Final = "/opt/ml/processing/report/package_report.json"
 # A processing job's exit message is read from here ("DescribeProcessingJob", ExitMessage).
 MESSAGE_FILE: Final = "/opt/ml/output/message"
 
@@ -20,7 +22,6 @@ PACKAGED_MODEL_OUTPUT: Final = "packaged_model_output"
 
 # Below the execution's prefix in S3.
 PACKAGED_MODEL_FOLDER: Final = "packaged_model_artifacts"
-PACKAGED_MODEL_FILE: Final = "model.tar.gz"
 
 # The upload's ETag: it makes the step's cache key change with the model's content.
 MODEL_ETAG_VARIABLE: Final = "MIMS_MODEL_ETAG"
@@ -41,8 +42,12 @@ def script_arguments(inference_entry_point: str) -> list[str]:
         MODEL_DIR,
         "--scripts-dir",
         SCRIPTS_DIR,
+        "--extra-dir",
+        EXTRA_DIR,
         "--output-dir",
         OUTPUT_DIR,
+        "--report-file",
+        REPORT_FILE,
         "--message-file",
         MESSAGE_FILE,
         "--inference-entry-point",

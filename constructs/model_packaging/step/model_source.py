@@ -1,10 +1,14 @@
 """Where the packaging step's model comes from, as the definition expresses it."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from model_packaging.step import contract
 from model_packaging.step.offline import offline
+
+# API reference of StartPipelineExecution: Parameter.
+_PARAMETER_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9])*")
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,25 @@ class UploadParameters:
         bucket: Parameter with the bucket's name.
         key: Parameter with the object's key.
         etag: Parameter with the object's ETag.
+
+    Raises:
+        ValueError: SageMaker would not accept a name, or two are the same.
     """
 
     bucket: str = "ModelBucket"
     key: str = "ModelKey"
     etag: str = "ModelETag"
+
+    def __post_init__(self) -> None:
+        names = (self.bucket, self.key, self.etag)
+        for name in names:
+            if not _PARAMETER_NAME.fullmatch(name):
+                raise ValueError(
+                    f"the pipeline parameter {name!r} is not a name that SageMaker accepts; write "
+                    "letters, digits and inner hyphens"
+                )
+        if len(set(names)) < len(names):
+            raise ValueError(f"the pipeline parameters {names} need three different names")
 
     @offline()
     def model_source(self) -> ModelSource:

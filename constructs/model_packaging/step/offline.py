@@ -9,10 +9,9 @@ import contextlib
 import functools
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from unittest import mock
 
 if TYPE_CHECKING:
@@ -21,17 +20,15 @@ if TYPE_CHECKING:
 # The region reaches no definition: the SDK's clients cannot be constructed without one.
 PLACEHOLDER_REGION: Final = "us-east-1"
 
-# SDK attribute -> what it would do at synth without the setting:
-_ENVIRONMENT: Final[dict[str, str | None]] = {
+# What the process keeps of its environment while the SDK runs: nothing that the SDK or boto3
+# reads. Both know too many variables to name those that must go.
+_KEPT: Final = frozenset({"LANG", "LC_ALL", "PATH", "PYTHONHASHSEED", "TMPDIR"})
+_ENVIRONMENT: Final = {
     "AWS_DEFAULT_REGION": PLACEHOLDER_REGION,  # import sagemaker.mlops raises NoRegionError
-    "AWS_REGION": PLACEHOLDER_REGION,
     "AWS_EC2_METADATA_DISABLED": "true",  # ProcessingStep asks 169.254.169.254 for credentials
-    "AWS_CONFIG_FILE": os.devnull,  # a user's own region, endpoint or broken file
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_PROFILE": None,  # boto3 raises ProfileNotFound where the profile is missing
-    "AWS_DEFAULT_PROFILE": None,
-    "AWS_ENDPOINT_URL": None,
+    "HOME": os.devnull,  # ProcessingStep reads the user's settings of the SDK and of boto3
     "SAGEMAKER_VALIDATE_ROLE": "false",  # ModelTrainer simulates the role's policy through IAM
+    "XDG_CONFIG_DIRS": os.devnull,  # where the SDK looks for the machine's settings
 }
 # Given instead of the SDK's configuration files, which it would look for below HOME and /etc.
 _SDK_SETTINGS: Final = {
@@ -46,38 +43,29 @@ def offline() -> Iterator[None]:
 
     The process's environment and log levels are set while it lasts and restored after it.
     """
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    settings = sys.modules.get("sagemaker.core.config.config_manager")
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT}
     # Its modules reset the level of their own loggers, so the threshold is set for all of them.
     threshold = logging.root.manager.disable
-    _set_environment(_ENVIRONMENT)
     logging.disable(max(logging.WARNING, threshold))
     try:
-        with warnings.catch_warnings(), _validated_once(settings):
+        with (
+            mock.patch.dict(os.environ, kept | _ENVIRONMENT, clear=True),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
-            yield
+            from sagemaker.core import _studio
+            from sagemaker.core.config.config_manager import SageMakerConfig
+
+            with (
+                # The session has validated its settings. The SDK would do it again at each of
+                # the twenty look-ups of a step, which takes seconds.
+                mock.patch.object(SageMakerConfig, "validate_sagemaker_config"),
+                # In a folder of a Studio project, the SDK adds the project's tags.
+                mock.patch.object(_studio, "_find_config", return_value=None),
+            ):
+                yield
     finally:
         logging.disable(threshold)
-        _set_environment(before)
-
-
-@contextlib.contextmanager
-def _validated_once(settings: Any) -> Iterator[None]:
-    # The session has validated its settings. The SDK would do it again at each of the twenty
-    # look-ups that a step makes, against a schema that it also validates: seconds for every synth.
-    if settings is None:
-        yield
-        return
-    with mock.patch.object(settings.SageMakerConfig, "validate_sagemaker_config"):
-        yield
-
-
-def _set_environment(values: dict[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 @functools.cache

@@ -1,0 +1,176 @@
+"""A place to package in: the container's folders, made anew for every test."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mims_package
+import pytest
+
+SCRIPT = Path(mims_package.__file__)
+
+
+@dataclass
+class Run:
+    exit_code: int
+    stdout: str
+    stderr: str
+    message: str  # of the message file, "" if there is none
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The last structured line."""
+        lines = [line for line in self.stdout.splitlines() if line.startswith("{")]
+        return json.loads(lines[-1])
+
+
+class Bench:
+    """The folders of a packaging job, and ways to run it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.model = root / "input" / "model"
+        self.scripts = root / "input" / "script"
+        self.extra = root / "input" / "extra"
+        self.out = root / "output"
+        self.report_file = root / "report" / "package_report.json"
+        self.message_file = root / "message"
+        self.archive = self.out / "model.tar.gz"
+        for folder in (self.model, self.scripts):
+            folder.mkdir(parents=True)
+        self.script("inference.py", "def model_fn(model_dir): ...\n")
+
+    def script(self, path: str, text: str = "") -> Path:
+        return self._put(self.scripts / path, text.encode())
+
+    def put_extra(self, path: str, text: str = "") -> Path:
+        return self._put(self.extra / path, text.encode())
+
+    def put_model(self, data: bytes, name: str = "model.tar.gz") -> Path:
+        return self._put(self.model / name, data)
+
+    def _put(self, path: Path, data: bytes) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def use_package_as_model(self) -> None:
+        """What came out becomes the input of the next run."""
+        data = self.archive.read_bytes()
+        shutil.rmtree(self.model)
+        self.put_model(data)
+
+    def arguments(self, *more: str) -> list[str]:
+        return [
+            *("--model-dir", str(self.model)),
+            *("--scripts-dir", str(self.scripts)),
+            *("--extra-dir", str(self.extra)),
+            *("--output-dir", str(self.out)),
+            *("--report-file", str(self.report_file)),
+            *("--message-file", str(self.message_file)),
+            *more,
+        ]
+
+    def command(self, *more: str, python: str = sys.executable) -> list[str]:
+        return [python, str(SCRIPT), *self.arguments(*more)]
+
+    def run_process(self, *more: str, python: str = sys.executable, **options: Any) -> Run:
+        """Runs the script as the container does."""
+        done = subprocess.run(
+            self.command(*more, python=python),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            **options,
+        )
+        return Run(done.returncode, done.stdout, done.stderr, self.message())
+
+    def message(self) -> str:
+        return self.message_file.read_text() if self.message_file.is_file() else ""
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return json.loads(self.report_file.read_text())
+
+    def names(self) -> list[str]:
+        with tarfile.open(self.archive) as archive:
+            return archive.getnames()
+
+    def leftovers(self) -> list[str]:
+        """Whatever is in the output and report folders."""
+        return sorted(
+            str(path.relative_to(self.root))
+            for folder in (self.out, self.report_file.parent)
+            if folder.exists()
+            for path in folder.iterdir()
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def run(bench: Bench, capfd: pytest.CaptureFixture[str]) -> Any:
+    """Runs the script in this process (a tenth of the time); no traceback may ever show."""
+
+    def run(*more: str) -> Run:
+        bench.message_file.unlink(missing_ok=True)
+        exit_code = mims_package.main(bench.arguments(*more))
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.err
+        if exit_code:
+            assert bench.leftovers() == []
+        return Run(exit_code, captured.out, captured.err, bench.message())
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def signal_handlers() -> Iterator[None]:
+    """main() installs its own."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def unpack_with_tarfile(archive: Path, to: Path) -> None:
+    with tarfile.open(archive) as tar:
+        if hasattr(tarfile, "tar_filter"):
+            tar.extractall(to, filter="tar")
+        else:
+            tar.extractall(to)
+
+
+def unpack_with_gnu_tar(archive: Path, to: Path) -> None:
+    subprocess.run(
+        ["tar", "-xzf", str(archive), "-C", str(to), "--no-same-owner"],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
+
+
+def contents(root: Path) -> dict[str, object]:
+    """Path -> what is there: bytes of a file, target of a link, None for a folder."""
+    found: dict[str, object] = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if path.is_symlink():
+            found[name] = ("->", os.readlink(path))
+        else:
+            found[name] = path.read_bytes() if path.is_file() else None
+    return found
