@@ -32,7 +32,7 @@ demo: setup  ## Package a model on the local AWS (MODEL=archive SCRIPTS=folder f
 
 .PHONY: test
 test: setup  ## Run all tests
-	@pytest $(ARGS)
+	@pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: snapshots
 snapshots: setup  ## Accept the template and the definition as they are now

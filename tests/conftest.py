@@ -18,6 +18,11 @@ if (PROJECT / ".venv" / "node").exists():
 
 import pytest  # noqa: E402
 from aws_cdk.assertions import Template  # noqa: E402
+from hypothesis import settings as hypothesis_settings  # noqa: E402
+
+# How long an example takes says nothing on a shared machine.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

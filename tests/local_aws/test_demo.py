@@ -19,18 +19,14 @@ from local_aws.sample_model import train
 pytestmark = pytest.mark.e2e
 
 
-def processes() -> set[str]:
-    """Whatever runs out of this checkout: the local AWS, the CDK CLI, Node, a packaging job."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
-    return {
-        line
-        for line in listed.stdout.splitlines()
-        if str(PROJECT) in line or "local_aws" in line or "mims_package" in line
-    }
+def processes(directory: Path) -> list[str]:
+    """Whatever a demo has started: its processes' environment names the demo's folder."""
+    listed = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if f"TMPDIR={directory}/" in line]
 
 
 def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> None:
-    running, output = processes(), io.StringIO()
+    output = io.StringIO()
     had_container_paths = Path("/opt/ml").exists()
     console = Console(file=output, width=200)
     demo = Demo(tmp_path / "demo", model=None, scripts=INFERENCE_SCRIPTS, console=console)
@@ -39,7 +35,7 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
     assert result.files == "2 of 2 equal"
     assert result.parameters["ModelKey"] == "models/demo/model.tar.gz"
     assert result.execution_arn.rpartition("/")[2] in result.output_uri
-    assert processes() == running
+    assert processes(tmp_path) == []
     assert Path("/opt/ml").exists() == had_container_paths
 
     show_result(console, result)
@@ -132,7 +128,6 @@ def test_what_is_missing_is_named_before_anything_starts(
 def test_an_interrupted_demo_leaves_no_process_behind(
     tmp_path: Path, signal_number: int, stage: str
 ) -> None:
-    running = processes()
     demo = subprocess.Popen(
         [sys.executable, "-m", "local_aws.demo", "--directory", str(tmp_path / "demo")],
         cwd=PROJECT,
@@ -147,11 +142,11 @@ def test_an_interrupted_demo_leaves_no_process_behind(
         if stage in line:  # this stage is done, the next one runs
             break
     time.sleep(0.5)
-    assert len(processes()) > len(running) + 1
+    assert processes(tmp_path)
     os.killpg(demo.pid, signal_number)
     demo.communicate(timeout=30)
     assert demo.returncode not in (0, None)
     deadline = time.monotonic() + 10
-    while left := processes() - running:
+    while left := processes(tmp_path):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)

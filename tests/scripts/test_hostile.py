@@ -594,7 +594,9 @@ FOLDERS = [
 ]
 
 
-@pytest.mark.parametrize(("plant", "reason", "arguments"), FOLDERS, ids=lambda x: str(x)[:60])
+@pytest.mark.parametrize(
+    ("plant", "reason", "arguments"), FOLDERS, ids=[plant.__name__ for plant, _, _ in FOLDERS]
+)
 def test_hostile_folders_are_refused(bench: Bench, run, plant, reason, arguments) -> None:
     bench.put_model(a.gz(a.tar(GOOD)))
     plant(bench)
