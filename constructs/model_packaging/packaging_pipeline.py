@@ -100,13 +100,13 @@ class PackagingPipeline(Construct):
     @property
     def _rendered(self) -> list[str]:
         """The settings that reach the definition, and so may contain tokens."""
-        large = self._config.get_instance_type() is self._config.processing_instance_type_large
+        size = "large" if self._config.use_large_processing_instance else "small"
         return [
             "inference_entry_point",
             "input_names",
             "output_names",
             "pipeline_s3_loc",
-            "processing_instance_type_large" if large else "processing_instance_type_small",
+            f"processing_instance_type_{size}",
             "processing_script_arguments",
         ]
 

@@ -136,6 +136,8 @@ def test_an_interrupted_demo_leaves_no_process_behind(
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # A runner in the background ignores SIGINT, and its children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert demo.stdout is not None
     for line in demo.stdout:
