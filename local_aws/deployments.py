@@ -31,6 +31,8 @@ def install() -> None:
     CloudFormationBackend.describe_change_set = _describe_change_set
     CloudFormationBackend.delete_change_set = _delete_change_set
     CloudFormationBackend.execute_change_set = _execute_change_set
+    CloudFormationBackend.delete_stack = _delete_stack
+    parsing.ResourceMap.delete = _delete_resources
     # The CLI asks CloudTrail why a deployment failed, and would ask for half a minute.
     CloudTrailResponse.lookup_events = lambda self: ActionResult({"Events": []})
 
@@ -133,6 +135,38 @@ def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None 
     change_set.execution_status = "EXECUTE_COMPLETE"
     stack.status = f"{action}_COMPLETE"
     stack._add_stack_event(stack.status)
+
+
+def _delete_stack(self: Any, name_or_stack_id: str) -> None:
+    for stack in list(self.stacks.values()):
+        if name_or_stack_id in (stack.name, stack.stack_id):
+            break
+    else:
+        return  # deleting one that is not there succeeds
+    # moto hides the stack while it deletes it; the CLI, which watches, then takes it for gone.
+    exports = [export.name for export in stack.exports]
+    stack.status = "DELETE_IN_PROGRESS"
+    try:
+        stack.delete()
+    except Exception as fault:
+        logger.exception("the deletion of stack %s failed", stack.name)
+        stack.status = "DELETE_FAILED"
+        stack._add_stack_event(stack.status, resource_status_reason=str(fault))
+        return
+    for name in exports:
+        self.exports.pop(name, None)
+    self.deleted_stacks[stack.stack_id] = stack
+    del self.stacks[stack.stack_id]
+
+
+def _delete_resources(self: Any) -> None:
+    # In the opposite order of creation, as CloudFormation does; moto's order is accidental.
+    for logical_id in reversed(list(self._parsed_resources)):
+        resource_json = self._resource_json_map.get(logical_id)
+        if resource_json is None or resource_json.get("DeletionPolicy") == "Retain":
+            continue
+        self._delete_resource(self._parsed_resources[logical_id], resource_json)
+        del self._parsed_resources[logical_id]
 
 
 @contextlib.contextmanager

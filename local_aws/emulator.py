@@ -37,8 +37,6 @@ def main() -> None:
     from local_aws import bucket_policies, deployments, event_delivery, executions
 
     class Handler(MotoRequestHandler):  # type: ignore[misc]  # moto is not checked
-        protocol_version = "HTTP/1.1"  # keep-alive: a deployment is hundreds of requests
-
         def log_request(self, code: object = "-", size: object = "-") -> None:
             """Log faults only."""
             if str(code).startswith("5"):

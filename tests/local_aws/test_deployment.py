@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import botocore.exceptions
 import pytest
 
-from local_aws.cloud import ACCOUNT, REGION, CommandError
+from local_aws.cloud import ACCOUNT, REGION, CommandError, local_cloud
 from tests.definitions import resolve
 from tests.local_aws.conftest import STACK, Deployment
 
@@ -291,6 +292,20 @@ def test_a_property_that_the_local_aws_does_not_know_rolls_the_deployment_back(
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     versioning = deployment.cloud.client("s3").get_bucket_versioning(Bucket=deployment.bucket)
     assert versioning["Status"] == "Enabled"
+
+
+def test_a_destroyed_stack_is_gone_and_its_bucket_stays(assembly: Path, tmp_path: Path) -> None:
+    with local_cloud(tmp_path) as cloud:
+        cloud.bootstrap()
+        cloud.deploy(assembly, STACK)
+        bucket = cloud.outputs(STACK)["ModelUploadUri"].split("/")[2]
+        cloud.client("s3").put_object(Bucket=bucket, Key="models/kept", Body=b"x")
+        cloud.cdk("destroy", STACK, "--app", str(assembly), "--force")
+        with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
+            cloud.outputs(STACK)
+        assert cloud.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
+        assert cloud.client("events").list_rules()["Rules"] == []
+        cloud.client("s3").head_object(Bucket=bucket, Key="models/kept")
 
 
 def test_an_event_that_cannot_be_delivered_lands_in_the_dead_letter_queue(
