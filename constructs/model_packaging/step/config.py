@@ -5,7 +5,6 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from typing_extensions import Self
 
 from model_packaging.step import contract
 
@@ -162,7 +161,7 @@ class PackageStepConfig(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _scripts_are_there(self) -> Self:
+    def _scripts_are_there(self) -> "PackageStepConfig":
         if not self.source_dir.is_dir():
             raise ValueError(
                 f"source_dir: {str(self.source_dir)!r} is not a folder; name the folder of the "
