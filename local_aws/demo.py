@@ -18,6 +18,7 @@ from rich.table import Table
 
 from local_aws import hosting
 from local_aws.cloud import PROJECT, CommandError, LocalCloud, local_cloud, synthesize
+from model_packaging.step import contract
 
 STACK = "ModelPackaging"
 INFERENCE_SCRIPTS = PROJECT / "scripts" / "inference"
@@ -216,7 +217,10 @@ class Demo:
             hosting.unpack(package, served)
             # What hosting would have been given without this product.
             shutil.rmtree(original / "code", ignore_errors=True)
-            shutil.copytree(self._scripts, original / "code")
+            left_out = shutil.ignore_patterns(*contract.LEFT_OUT)
+            shutil.copytree(self._scripts, original / "code", ignore=left_out)
+            if (self._scripts / ".packageignore").is_file():
+                _leave_out_likewise(original / "code", served / "code")
             self.result.files = _compare(original, served)
             show(self.result.files)
         with self._stage("Predict with the package") as show:
@@ -342,6 +346,13 @@ def _digest(file: Path) -> tuple[int, str]:
             digest.update(block)
             size += len(block)
     return size, digest.hexdigest()
+
+
+def _leave_out_likewise(scripts: Path, shipped: Path) -> None:
+    """Remove the scripts that the user's own ``.packageignore`` kept from being shipped."""
+    for file in [path for path in scripts.rglob("*") if path.is_file()]:
+        if not (shipped / file.relative_to(scripts)).exists():
+            file.unlink()
 
 
 def _compare(original: Path, served: Path) -> str:

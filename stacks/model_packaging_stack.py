@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
 from model_packaging import (
     ArtifactBucket,
     ModelUpload,
@@ -11,8 +13,6 @@ from model_packaging import (
     PackagingPipeline,
     PipelineTrigger,
 )
-
-from constructs import Construct
 
 PROJECT = Path(__file__).parent.parent
 

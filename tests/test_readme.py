@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from model_packaging import PackageStepConfig
 from pydantic_core import PydanticUndefined
+
+from model_packaging import PackageStepConfig
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()

@@ -14,6 +14,7 @@ _T = TypeVar("_T")
 
 _TOKEN = re.compile(r"\$\{Token\[[^\]]+\]\}")
 _LIST_TOKEN = re.compile(r"#\{Token\[[^\]]+\]\}")
+_MARKER = "cdktoken"
 _ROLE_ARN_SHAPE = "arn:aws:iam::000000000000:role/{}"
 
 
@@ -39,6 +40,11 @@ class DefinitionBridge:
         """
         hidden: Any = value
         if isinstance(value, str):
+            if _MARKER in value:
+                raise ValueError(
+                    f"{value!r} contains {_MARKER!r}, which stands for deploy-time values while a "
+                    "definition is rendered; choose another name"
+                )
             hidden = _TOKEN.sub(lambda match: self._placeholder(match.group()), value)
         elif isinstance(value, dict):
             hidden = {key: self.hide(item) for key, item in value.items()}
@@ -113,6 +119,6 @@ class DefinitionBridge:
             if known == token:
                 return placeholder
         # Fixed width and a closing letter: no placeholder is the beginning of another.
-        placeholder = shape.format(f"cdktoken{len(self._tokens):04d}x")
+        placeholder = shape.format(f"{_MARKER}{len(self._tokens):04d}x")
         self._tokens[placeholder] = token
         return placeholder

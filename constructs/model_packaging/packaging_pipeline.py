@@ -6,28 +6,23 @@ from aws_cdk import Aws, CfnMapping, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
-
 from constructs import Construct
+
 from model_packaging.definition_bridge import DefinitionBridge
 from model_packaging.model_upload import ModelUpload
 from model_packaging.roles import PackagingRoles
-from model_packaging.step import MIMSPackagingStepBuilder, PackageStepConfig, render_definition
+from model_packaging.step import (
+    MIMSPackagingStepBuilder,
+    PackageStepConfig,
+    contract,
+    render_definition,
+)
 from model_packaging.step.sklearn_image import (
     image_accounts,
     image_repository,
     image_tag,
     image_uri,
 )
-
-# Left out of the asset, so that running or browsing the scripts doesn't change its hash.
-_NOT_SHIPPED = [
-    "__pycache__",
-    "*.pyc",
-    ".DS_Store",
-    ".env",
-    ".git",
-    ".ipynb_checkpoints",
-]
 
 
 class PackagingPipeline(Construct):
@@ -111,7 +106,9 @@ class PackagingPipeline(Construct):
         ]
 
     def _build_asset(self, construct_id: str, path: str) -> s3_assets.Asset:
-        return s3_assets.Asset(self, construct_id, path=path, exclude=_NOT_SHIPPED)
+        # Not .packageignore: the packaging script needs it to leave out more.
+        left_out = [pattern for pattern in contract.LEFT_OUT if pattern != ".packageignore"]
+        return s3_assets.Asset(self, construct_id, path=path, exclude=left_out)
 
     def _build_roles(self) -> PackagingRoles:
         roles = PackagingRoles(

@@ -4,8 +4,8 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
-
 from constructs import Construct
+
 from model_packaging.packaging_pipeline import PackagingPipeline
 
 

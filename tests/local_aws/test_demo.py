@@ -91,6 +91,9 @@ def test_the_users_own_model_and_scripts_are_packaged(tmp_path: Path) -> None:
         "def model_fn(model_dir): return load(model_dir)\n"
         "def predict_fn(rows, model): return [model for _ in rows]\n"
     )
+    for left_out in (".DS_Store", "__pycache__/inference.pyc", "notes.md", ".packageignore"):
+        (scripts / left_out).parent.mkdir(exist_ok=True)
+        (scripts / left_out).write_text("*.md")
     (scripts / "helper.py").write_text(
         "import pathlib\n"
         "class Answer(str): n_features_in_ = 3\n"

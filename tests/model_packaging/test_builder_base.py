@@ -3,6 +3,7 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from model_packaging import StepBuilderBase
 
 sanitize = StepBuilderBase._sanitize_name_for_sagemaker

@@ -3,8 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from model_packaging import PackageStepConfig
 from pydantic import ValidationError
+
+from model_packaging import PackageStepConfig
 
 Settings = dict[str, Any]
 

@@ -4,8 +4,8 @@ from typing import Any
 import jsii
 import pytest
 from aws_cdk import App, Aws, CfnParameter, CfnResource, Fn, IStringProducer, Lazy, Stack
-from model_packaging.definition_bridge import DefinitionBridge
 
+from model_packaging.definition_bridge import DefinitionBridge
 from tests.definitions import resolve
 
 
@@ -96,3 +96,8 @@ def test_a_list_that_is_known_at_deployment_only_is_refused(stack: Stack) -> Non
     arguments = CfnParameter(stack, "Arguments", type="CommaDelimitedList").value_as_list
     with pytest.raises(ValueError, match=r"Fn\.select"):
         DefinitionBridge(stack).hide(arguments)
+
+
+def test_a_text_that_looks_like_a_placeholder_is_refused(stack: Stack) -> None:
+    with pytest.raises(ValueError, match="choose another name"):
+        DefinitionBridge(stack).hide("s3://bucket/cdktoken0000x")

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, CfnParameter, Stack
 from aws_cdk import aws_s3 as s3
+
 from model_packaging import ModelUpload
 from model_packaging.step import UploadParameters
 

@@ -6,8 +6,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
-from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline
 
+from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline
 from tests.definitions import definition_of, resolve
 
 

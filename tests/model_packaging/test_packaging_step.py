@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import mims_package
 import pytest
+
 from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
 from model_packaging.step import UploadParameters, contract, offline, render_definition
 
@@ -175,6 +177,10 @@ def test_the_definition_is_json_without_a_clock_or_a_random_part(config: Package
         for _ in range(2)
     )
     assert json.dumps(one) == json.dumps(two)
+
+
+def test_the_script_leaves_out_what_the_contract_says() -> None:
+    assert contract.LEFT_OUT == mims_package.ALWAYS_LEFT_OUT
 
 
 def test_the_script_has_the_contracts_flags_and_paths() -> None:

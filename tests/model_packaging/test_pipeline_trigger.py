@@ -3,9 +3,9 @@ from typing import Any
 from aws_cdk import App, Stack
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
+
 from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline, PipelineTrigger
 from model_packaging.step import UploadParameters
-
 from tests.definitions import definition_of
 
 

@@ -23,6 +23,17 @@ PACKAGED_MODEL_OUTPUT: Final = "packaged_model_output"
 # Below the execution's prefix in S3.
 PACKAGED_MODEL_FOLDER: Final = "packaged_model_artifacts"
 
+# Never part of the inference scripts, so that running or browsing them changes nothing.
+LEFT_OUT: Final = (
+    ".git",
+    "__pycache__",
+    "*.pyc",
+    ".ipynb_checkpoints",
+    ".env",
+    ".DS_Store",
+    ".packageignore",
+)
+
 # The upload's ETag: it makes the step's cache key change with the model's content.
 MODEL_ETAG_VARIABLE: Final = "MIMS_MODEL_ETAG"
 
