@@ -1897,7 +1897,7 @@ def crc_shift(crc: int, length: int) -> int:
 DEFLATE_BLOCK = (
     512 * KIB
 )  # raw bytes compressed at once; fixed, so that the bytes do not depend on cores
-SAMPLE = 16 * KIB
+SAMPLE = 8 * KIB
 WINDOW = 32 * KIB
 MAX_WORKERS = 8  # more would only wait for the one thread that inflates; and memory stays small
 
