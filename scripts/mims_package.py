@@ -192,6 +192,11 @@ def argument_parser() -> ArgumentParser:
         default="/opt/ml/output/message",
         help="the reason of a failure, one line (default: %(default)s)",
     )
+    place.add_argument(
+        "--job-config-file",
+        default="/opt/ml/config/processingjobconfig.json",
+        help="where SageMaker tells the model's S3 URI, for the report (default: %(default)s)",
+    )
     what = parser.add_argument_group("what is made")
     what.add_argument(
         "--inference-entry-point",
@@ -210,6 +215,13 @@ def argument_parser() -> ArgumentParser:
         choices=("replace", "overlay", "refuse"),
         default="replace",
         help="what happens to files that the model already has in code/ (default: %(default)s)",
+    )
+    what.add_argument(
+        "--unzip-extra",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="this extra input is one .zip of its files (may be given again)",
     )
     what.add_argument(
         "--symlinks",
@@ -878,7 +890,7 @@ def collect_scripts(
     names = list_folder(scripts_dir, "the scripts input")
     path = os.path.join(scripts_dir, names[0]) if len(names) == 1 else ""
     if path.lower().endswith(".zip") and is_regular(path):
-        found, ignore_text = scripts_from_zip(path, resources)
+        found, ignore_text = files_from_zip(path, "the scripts'", resources)
     else:
         found, ignore_text = scripts_from_folder(scripts_dir)
 
@@ -957,20 +969,19 @@ def open_regular(path: str) -> IO[bytes]:
     return os.fdopen(fd, "rb")
 
 
-def scripts_from_zip(path: str, resources: contextlib.ExitStack) -> tuple[Found, str]:
+def files_from_zip(path: str, whose: str, resources: contextlib.ExitStack) -> tuple[Found, str]:
+    """The files and folders of a zip, sorted, and its ``.packageignore``."""
     import zipfile
 
     name = os.path.basename(path)
     try:
         archive = resources.enter_context(zipfile.ZipFile(path))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise BadInput(
-            f"the scripts' {show(name)} is no readable zip: {error}; zip it again"
-        ) from error
+        raise BadInput(f"{whose} {show(name)} is no readable zip: {error}; zip it again") from error
     ignore_text = ""
     scripts: dict[str, tuple[Shipped, str]] = {}
     for info in archive.infolist():
-        what = f"the scripts' {show(name)}: entry"
+        what = f"{whose} {show(name)}: entry"
         if "\0" in info.orig_filename:  # zipfile cuts the name there
             raise BadInput(f"{what} {show(info.orig_filename)} has a NUL in its name; zip it again")
         inside = archive_path(info.filename, what)
@@ -1004,7 +1015,7 @@ def scripts_from_zip(path: str, resources: contextlib.ExitStack) -> tuple[Found,
             above = scripts.setdefault(folder, (Shipped(folder, 0, True, None), ""))
             if above[0].open is not None:
                 raise BadInput(
-                    f"the scripts' {show(name)}: {show(folder)} is both a file and a folder; "
+                    f"{whose} {show(name)}: {show(folder)} is both a file and a folder; "
                     "zip it again"
                 )
     in_order = sorted(
@@ -1013,12 +1024,20 @@ def scripts_from_zip(path: str, resources: contextlib.ExitStack) -> tuple[Found,
     return [found for _, found in in_order], ignore_text
 
 
-def collect_extras(extra_dir: str) -> list[Folder]:
-    """Every folder NAME in ``extra_dir``, to land under NAME/."""
-    if not os.path.lexists(extra_dir):
-        return []
+def collect_extras(
+    extra_dir: str, zipped: Sequence[str], resources: contextlib.ExitStack
+) -> list[Folder]:
+    """Every folder NAME in ``extra_dir``, to land under NAME/; those in ``zipped`` from a zip."""
+    names = []
+    if os.path.lexists(extra_dir):
+        names = sorted(list_folder(extra_dir, "the extra inputs' folder"), key=os.fsencode)
+    if missing := sorted(set(zipped) - set(names)):
+        raise BadInput(
+            f"the extra input {show(missing[0])} is not in {show(extra_dir)}; upload its zip, or "
+            "drop --unzip-extra"
+        )
     folders = []
-    for name in sorted(list_folder(extra_dir, "the extra inputs' folder"), key=os.fsencode):
+    for name in names:
         shown = disk_name(name, "the extra input")
         root = os.path.join(extra_dir, name)
         if shown == CODE or shown.startswith("."):
@@ -1031,8 +1050,13 @@ def collect_extras(extra_dir: str) -> list[Folder]:
                 f"the extra inputs' folder holds {show(shown)}, which is not a folder; "
                 "every extra input is a folder, named as it shall be in the archive"
             )
+        whose = f"the extra input {show(shown)}:"
+        found = extra_from_zip(root, whose, resources) if name in zipped else tree(root, whose)
         entries = [Shipped(shown, 0, True, None)]
-        for entry in tree(root, f"the extra input {show(shown)}:"):
+        for entry in found:
+            if isinstance(entry, Shipped):
+                entries.append(entry._replace(path=f"{shown}/{entry.path}"))
+                continue
             if entry.kind not in ("file", "folder"):
                 raise BadInput(
                     f"the extra input {show(shown)} holds {show(entry.path)}, a link or a device; "
@@ -1041,6 +1065,21 @@ def collect_extras(extra_dir: str) -> list[Folder]:
             entries.append(shipped_from_disk(entry, f"{shown}/{entry.path}"))
         folders.append(Folder(shown, entries, []))
     return folders
+
+
+def extra_from_zip(root: str, whose: str, resources: contextlib.ExitStack) -> Iterator[Shipped]:
+    names = list_folder(root, whose)
+    path = os.path.join(root, names[0]) if len(names) == 1 else ""
+    if not path.lower().endswith(".zip") or not is_regular(path):
+        raise BadInput(
+            f"{whose} holds {len(names)} files where one .zip was announced; upload the one zip, "
+            "or drop --unzip-extra"
+        )
+    found, _ = files_from_zip(path, whose, resources)
+    for shipped, problem in found:
+        if problem:
+            raise BadInput(problem)
+        yield shipped
 
 
 # ==================================================================================================
@@ -2686,7 +2725,8 @@ def package(options: argparse.Namespace) -> None:
         scripts = collect_scripts(
             options.scripts_dir, options.inference_entry_point, options.max_scripts_bytes, resources
         )
-        plan = Plan([scripts, *collect_extras(options.extra_dir)], options.existing_code)
+        extras = collect_extras(options.extra_dir, options.unzip_extra, resources)
+        plan = Plan([scripts, *extras], options.existing_code)
         model = find_model(options.model_dir)
         announce(model, plan)
         check_space(model, plan, out)
@@ -2712,7 +2752,7 @@ def package(options: argparse.Namespace) -> None:
         model_bytes=model.bytes,
         model_sha256=result.model_digest,
         scripts_digest=result.folder_digests[0],
-        files=result.judge.files + sum(folder.files for folder in plan.folders),
+        files=packaged_files(result, plan),
         seconds=round(seconds, 3),
         bytes_per_second=round(model.bytes / seconds),
     )
@@ -2787,6 +2827,23 @@ def read_all_back(out: AtomicFile, written: Written, options: argparse.Namespace
         )
 
 
+def packaged_files(result: Result, plan: Plan) -> int:
+    return result.judge.files + sum(folder.files for folder in plan.folders)
+
+
+def model_uri(job_config_file: str, model_dir: str) -> str | None:
+    """The model's S3 URI, from SageMaker's copy of the job's own request, where there is one."""
+    try:
+        with open(job_config_file, "rb") as file:
+            inputs = json.loads(file.read(MIB))["ProcessingInputs"]
+        places = [item["S3Input"] for item in inputs if "S3Input" in item]
+        return next(
+            (place["S3Uri"] for place in places if place.get("LocalPath") == model_dir), None
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # the report can do without
+
+
 def describe(
     options: argparse.Namespace,
     model: Archive | LooseFiles,
@@ -2812,7 +2869,7 @@ def describe(
         "schema_version": REPORT_SCHEMA_VERSION,
         "version": __version__,
         "source": {
-            "uri": os.environ.get("MIMS_MODEL_URI"),
+            "uri": model_uri(options.job_config_file, options.model_dir),
             "etag": os.environ.get("MIMS_MODEL_ETAG"),
             "file": model.name if isinstance(model, Archive) else None,
         },
@@ -2821,6 +2878,7 @@ def describe(
             "bytes": out.size,
             "sha256": out.digest,
             "unpacked_bytes": result.written.size,
+            "files": packaged_files(result, plan),
         },
         "model": {
             "kind": model.format if isinstance(model, Archive) else "files",

@@ -45,6 +45,7 @@ class Bench:
         self.out = root / "output"
         self.report_file = root / "report" / "package_report.json"
         self.message_file = root / "message"
+        self.job_config_file = root / "processingjobconfig.json"
         self.archive = self.out / "model.tar.gz"
         for folder in (self.model, self.scripts):
             folder.mkdir(parents=True)
@@ -78,6 +79,7 @@ class Bench:
             *("--output-dir", str(self.out)),
             *("--report-file", str(self.report_file)),
             *("--message-file", str(self.message_file)),
+            *("--job-config-file", str(self.job_config_file)),
             *more,
         ]
 

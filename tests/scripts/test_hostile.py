@@ -544,6 +544,30 @@ def extra_link(bench: Bench) -> None:
     (bench.extra / "etc").symlink_to("/etc")
 
 
+UNZIP = ("--unzip-extra", "calibration")
+
+
+def no_scripts_trouble(bench: Bench) -> None:
+    """Everything is in order but the extra input that was announced."""
+
+
+def no_zip_in_extra(bench: Bench) -> None:
+    bench.put_extra("calibration/table.json")
+
+
+def two_zips_in_extra(bench: Bench) -> None:
+    bench.put_extra("calibration/a.zip")
+    bench.put_extra("calibration/b.zip")
+
+
+def link_in_extra_zip(bench: Bench) -> None:
+    (bench.extra / "calibration").mkdir(parents=True)
+    with zipfile.ZipFile(bench.extra / "calibration" / "x.zip", "w") as archive:
+        link = zipfile.ZipInfo("l")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+
+
 def link_in_extra(bench: Bench) -> None:
     bench.put_extra("calibration/x")
     (bench.extra / "calibration" / "l").symlink_to("x")
@@ -590,6 +614,10 @@ FOLDERS = [
     (extra_file, "'table.json', which is not a folder", ()),
     (extra_link, "'etc', which is not a folder", ()),
     (link_in_extra, "'l', a link or a device", ()),
+    (no_zip_in_extra, "holds 1 files where one .zip was announced", UNZIP),
+    (two_zips_in_extra, "holds 2 files where one .zip was announced", UNZIP),
+    (link_in_extra_zip, "'l' is a link or a device", UNZIP),
+    (no_scripts_trouble, "the extra input 'calibration' is not in", UNZIP),
     (digestless_sidecar, "does not give one sha256 digest", ()),
 ]
 

@@ -15,12 +15,17 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import jsonschema
 import mims_package
 import pytest
 
 from . import archives as a
 from .conftest import Bench, contents, unpack_with_gnu_tar, unpack_with_tarfile
 
+REPORT_SCHEMA = (
+    Path(mims_package.__file__).parents[1]
+    / "constructs/model_packaging/step/package_report.schema.json"
+)
 CODE = ["code", "code/inference.py"]
 MODEL_NAMES = ["./model.bin", "./vocab.txt"]
 
@@ -237,6 +242,24 @@ class TestExistingCode:
             "model.bin",
         ]
 
+    def test_an_extra_input_may_arrive_as_one_zip(self, bench, run, tmp_path):
+        bench.put_model(a.gz(a.MODEL))
+        bench.put_extra("vocabulary/lists.zip", "kept as it is")
+        (bench.extra / "calibration").mkdir()
+        with zipfile.ZipFile(bench.extra / "calibration" / "0123.zip", "w") as archive:
+            archive.writestr("tables/a.json", "{}")
+            archive.writestr("b.json", "{}")
+        assert run("--unzip-extra", "calibration").exit_code == 0
+        unpacked = self.unpacked(bench, tmp_path)
+        assert [name for name in sorted(unpacked) if name.startswith(("calib", "vocabulary"))] == [
+            "calibration",
+            "calibration/b.json",
+            "calibration/tables",
+            "calibration/tables/a.json",
+            "vocabulary",
+            "vocabulary/lists.zip",
+        ]
+
     def test_a_hard_link_to_a_replaced_file_is_refused(self, bench, run):
         bench.put_model(a.gz(a.tar(a.file("code/w.bin"), a.hard_link("w.bin", "code/w.bin"))))
         result = run()
@@ -366,7 +389,14 @@ class TestWhichArchive:
 
 class TestReport:
     def test_it_says_what_went_in_and_what_came_out(self, bench, run, monkeypatch):
-        monkeypatch.setenv("MIMS_MODEL_URI", "s3://bucket/model.tar.gz")
+        job = {
+            "ProcessingInputs": [
+                {"InputName": "data", "DatasetDefinition": {}},
+                {"S3Input": {"LocalPath": str(bench.scripts), "S3Uri": "s3://bucket/scripts.zip"}},
+                {"S3Input": {"LocalPath": str(bench.model), "S3Uri": "s3://bucket/model.tar.gz"}},
+            ]
+        }
+        bench.job_config_file.write_text(json.dumps(job))
         monkeypatch.setenv("MIMS_MODEL_ETAG", "abc123")
         model = a.gz(a.MODEL)
         bench.put_model(model)
@@ -384,6 +414,7 @@ class TestReport:
             "bytes": len(package),
             "sha256": hashlib.sha256(package).hexdigest(),
             "unpacked_bytes": len(gzip.decompress(package)),
+            "files": 4,
         }
         assert report["model"]["sha256"] == hashlib.sha256(model).hexdigest()
         assert report["model"]["files"] == 2
@@ -391,6 +422,23 @@ class TestReport:
         assert result.event["event"] == "mims_package.done"
         assert result.event["archive_sha256"] == report["archive"]["sha256"]
         assert list(report)[:5] == ["schema_version", "version", "source", "archive", "model"]
+
+    @pytest.mark.parametrize("text", ["", "[1]", "{}", '{"ProcessingInputs": [{"S3Input": 1}]}'])
+    def test_it_does_without_the_source_where_nobody_tells_it(self, bench, run, text):
+        bench.put_model(a.gz(a.MODEL))
+        bench.job_config_file.write_text(text)
+        assert run().exit_code == 0
+        assert bench.report["source"]["uri"] is None
+
+    @pytest.mark.parametrize("mode", ["splice", "stream"])
+    def test_it_keeps_to_its_schema(self, bench, run, mode):
+        bench.put_model(a.gz(a.MODEL))
+        bench.put_model(b"", "model.tar.gz.sig")
+        bench.put_extra("calibration/c.json", "{}")
+        run("--mode", mode)
+        schema = json.loads(REPORT_SCHEMA.read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
+        jsonschema.validate(bench.report, schema)
 
     def test_only_the_seconds_differ_between_runs(self, bench, run):
         bench.put_model(a.gz(a.MODEL))
