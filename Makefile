@@ -38,6 +38,14 @@ test: setup  ## Run all tests
 snapshots: setup  ## Accept the template and the definition as they are now
 	@pytest tests/stacks --snapshot-update
 
+.PHONY: schema
+schema: setup  ## Write the JSON schema and the README's table of the settings
+	@python -m model_packaging.step.schema README.md
+
+.PHONY: golden
+golden: setup  ## Render the golden files again with SageMaker SDK 2.257.7
+	@python -m tests.golden.regenerate
+
 .PHONY: fuzz
 fuzz: setup  ## Feed the packaging script mutated archives (SECONDS=60)
 	@PYTHONPATH=scripts python -m tests.scripts.fuzz --seconds $(or $(SECONDS),60)

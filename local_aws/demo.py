@@ -63,6 +63,7 @@ class Result:
     input_bytes: int = 0
     input_sha256: str = ""
     output_uri: str = ""
+    report_uri: str = ""
     output_bytes: int = 0
     output_sha256: str = ""
     files: str = ""
@@ -196,7 +197,7 @@ class Demo:
                     f"{', '.join(written) or 'nothing was written'}.",
                     cloud.directory / "executions" / arn.rpartition("/")[2],
                 )
-            [result.output_uri] = written
+            result.report_uri, result.output_uri = sorted(written)
             show(f"execution {arn.rpartition('/')[2]} succeeded")
 
     def _download(self, cloud: LocalCloud) -> Path:
@@ -207,6 +208,11 @@ class Demo:
             bucket, _, key = result.output_uri.removeprefix("s3://").partition("/")
             cloud.client("s3").download_file(bucket, key, str(package))
             result.output_bytes, result.output_sha256 = _digest(package)
+            bucket, _, key = result.report_uri.removeprefix("s3://").partition("/")
+            body = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+            reported = json.load(body)["archive"]["sha256"]
+            if reported != result.output_sha256:
+                raise DemoError(f"the report's SHA-256 of the package is {reported}")
             show(f"{package.relative_to(PROJECT) if package.is_relative_to(PROJECT) else package}")
         return package
 
@@ -272,6 +278,7 @@ def show_result(console: Console, result: Result) -> None:
         ("", f"{_size(result.input_bytes)}, SHA-256 {result.input_sha256}"),
         ("output", result.output_uri),
         ("", f"{_size(result.output_bytes)}, SHA-256 {result.output_sha256}"),
+        ("report", result.report_uri),
         ("files", result.files),
         ("predictions", result.predictions),
         (

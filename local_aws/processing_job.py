@@ -4,6 +4,7 @@ What the job can see is what the container could: its inputs below ``/opt/ml/pro
 environment, Python's standard library. The container's paths are mapped to a scratch folder.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import boto3
 
 _CONTAINER_ROOT = "/opt/ml/"
 _MESSAGE_FILE = "/opt/ml/output/message"
+_CONFIGURATION_FILE = "/opt/ml/config/processingjobconfig.json"
 _MAX_EXIT_MESSAGE = 1024
 
 
@@ -68,6 +70,7 @@ class ProcessingJob:
         for output in outputs:
             self._local(output["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
         self._local(_MESSAGE_FILE).parent.mkdir(parents=True, exist_ok=True)
+        self._write_configuration()
         exit_code = self._run_entry_point()
         # Also after a failure: that nothing incomplete is left is the script's own duty.
         for output in outputs:
@@ -80,6 +83,17 @@ class ProcessingJob:
         file = self._local(_MESSAGE_FILE)
         text = file.read_text(errors="replace").strip() if file.is_file() else ""
         return text[:_MAX_EXIT_MESSAGE] or "See job logs for more information"
+
+    def _write_configuration(self) -> None:
+        """Tell the container its own request, as SageMaker does."""
+        file = self._local(_CONFIGURATION_FILE)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        inputs = [
+            {**item, "S3Input": {**place, "LocalPath": self._mapped(place["LocalPath"])}}
+            for item in self._request.get("ProcessingInputs", [])
+            for place in [item["S3Input"]]
+        ]
+        file.write_text(json.dumps({**self._request, "ProcessingInputs": inputs}))
 
     def _run_entry_point(self) -> int:
         application = self._request["AppSpecification"]

@@ -6,16 +6,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pydantic_core import PydanticUndefined
+import pytest
 
-from model_packaging import PackageStepConfig
+from model_packaging.step.schema import config_table
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()
 
 
-def test_the_example_synthesizes(tmp_path: Path) -> None:
-    [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+EXAMPLES = {
+    name: example
+    for example in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    for name in re.findall(r'Stack\(app, "(\w+)"\)', example)
+}
+
+
+@pytest.mark.parametrize(("stack", "example"), EXAMPLES.items(), ids=EXAMPLES)
+def test_the_examples_synthesize(tmp_path: Path, stack: str, example: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", example],
         cwd=PROJECT,
@@ -25,23 +32,11 @@ def test_the_example_synthesizes(tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert (tmp_path / "Churn.template.json").is_file()
+    assert (tmp_path / f"{stack}.template.json").is_file()
 
 
 def test_the_table_of_settings_is_the_configs_own() -> None:
-    rows = []
-    for name, field in PackageStepConfig.model_fields.items():
-        default = field.get_default()
-        if field.default is PydanticUndefined:
-            default_text = "required"
-        elif isinstance(default, dict):
-            default_text = "each its own name"
-        elif default is None or default == ():
-            default_text = "none"
-        else:
-            default_text = f"`{default}`"
-        rows.append(f"| `{name}` | {default_text} | {field.description} |")
-    assert "\n".join(rows) in README
+    assert config_table() in README, "run: make schema"
 
 
 def test_every_make_target_it_names_exists() -> None:

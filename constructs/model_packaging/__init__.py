@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from model_packaging.packaging_pipeline import PackagingPipeline
     from model_packaging.pipeline_trigger import PipelineTrigger
     from model_packaging.roles import PackagingRoles
+    from model_packaging.upstream_model import StepContext, UpstreamModel
 
 __all__ = [
     "ArtifactBucket",
@@ -21,6 +22,8 @@ __all__ = [
     "PackagingRoles",
     "PipelineTrigger",
     "StepBuilderBase",
+    "StepContext",
+    "UpstreamModel",
 ]
 
 # Imported when asked for: the step half works without the CDK and its Node.
@@ -30,6 +33,8 @@ _CONSTRUCTS = {
     "PackagingPipeline": "packaging_pipeline",
     "PackagingRoles": "roles",
     "PipelineTrigger": "pipeline_trigger",
+    "StepContext": "upstream_model",
+    "UpstreamModel": "upstream_model",
 }
 
 

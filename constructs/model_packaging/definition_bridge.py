@@ -6,9 +6,11 @@ replaced by a placeholder of the right shape before the SDK sees it, and put bac
 
 import json
 import re
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aws_cdk import Stack
+
+from model_packaging.step.service_model import limits
 
 _T = TypeVar("_T")
 
@@ -25,9 +27,13 @@ class DefinitionBridge:
         stack: The stack that the pipeline belongs to.
     """
 
+    PLACEHOLDER: Final = re.compile(rf"{_MARKER}\d{{4}}x")
+
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._tokens: dict[str, str] = {}
+        self._most: dict[str, int] = {}  # occurrences in one hidden text
+        self._seen: set[str] = set()
 
     def hide(self, value: _T) -> _T:
         """Replace every token in a string, or in the strings of a list, tuple or dictionary.
@@ -40,14 +46,15 @@ class DefinitionBridge:
         """
         hidden: Any = value
         if isinstance(value, str):
-            if _MARKER in value:
+            if _MARKER in value.lower():
                 raise ValueError(
                     f"{value!r} contains {_MARKER!r}, which stands for deploy-time values while a "
                     "definition is rendered; choose another name"
                 )
             hidden = _TOKEN.sub(lambda match: self._placeholder(match.group()), value)
+            self._count(hidden)
         elif isinstance(value, dict):
-            hidden = {key: self.hide(item) for key, item in value.items()}
+            hidden = {self.hide(key): self.hide(item) for key, item in value.items()}
         elif isinstance(value, (list, tuple)):
             if any(isinstance(item, str) and _LIST_TOKEN.search(item) for item in value):
                 raise ValueError(
@@ -62,7 +69,9 @@ class DefinitionBridge:
         """Replace a role's ARN: the SDK asks IAM about a role that has no slash."""
         if not _TOKEN.fullmatch(role_arn):
             return self.hide(role_arn)
-        return self._placeholder(role_arn, shape=_ROLE_ARN_SHAPE)
+        placeholder = self._placeholder(role_arn, shape=_ROLE_ARN_SHAPE)
+        self._count(placeholder)
+        return placeholder
 
     def show(self, definition: dict[str, Any]) -> dict[str, Any]:
         """Write a rendered definition as the property ``PipelineDefinition``.
@@ -78,41 +87,72 @@ class DefinitionBridge:
             ``{"PipelineDefinitionBody": {"Fn::Join": …}}``, with every token in its place.
 
         Raises:
-            ValueError: A hidden value did not come back; names it.
+            ValueError: A hidden value did not come back, or more often than given, or in pieces;
+                or the definition is longer than SageMaker takes.
         """
         leaves: list[str] = []
-        seen: set[str] = set()
 
         def restore(value: Any) -> Any:
             if isinstance(value, dict):
-                return {key: restore(item) for key, item in value.items()}
+                return {restore(key): restore(item) for key, item in value.items()}
             if isinstance(value, list):
                 return [restore(item) for item in value]
             if not isinstance(value, str):
                 return value
-            shown = value
-            for placeholder, token in self._tokens.items():
-                if placeholder in shown:
-                    seen.add(placeholder)
-                    shown = shown.replace(placeholder, token)
+            shown = self.show_text(value)
             if shown == value and "\x00" not in value:
                 return value
             leaves.append(self._stack.to_json_string(shown))
             return f"\x00{len(leaves) - 1}\x00"
 
         text = json.dumps(restore(definition), indent=2, ensure_ascii=False)
-        lost = [token for placeholder, token in self._tokens.items() if placeholder not in seen]
-        if lost:
-            values = ", ".join(json.dumps(self._stack.resolve(token)) for token in lost)
+        if lost := [token for name, token in self._tokens.items() if name not in self._seen]:
             raise ValueError(
-                f"the rendered pipeline definition lost {values}: the SageMaker SDK changed or "
-                "dropped the value it was given; write it without deploy-time parts"
+                f"the rendered pipeline definition lost {self._named(*lost)}: the SageMaker SDK "
+                "changed or dropped the value it was given; write it without deploy-time parts"
+            )
+        _, limit = limits("PipelineDefinition")
+        if limit is not None and len(text) > limit:
+            raise ValueError(
+                f"the pipeline definition has {len(text)} characters; SageMaker takes at most "
+                f"{limit}: move long arguments into files that the steps read"
             )
         lines = [
             re.sub(r'"\\u0000(\d+)\\u0000"', lambda match: leaves[int(match.group(1))], line)
             for line in text.split("\n")
         ]
         return {"PipelineDefinitionBody": {"Fn::Join": ["\n", lines]}}
+
+    def show_text(self, hidden: str) -> str:
+        """Put the tokens back into one rendered text.
+
+        Raises:
+            ValueError: A hidden value is there more often than it was given, or in pieces.
+        """
+        shown = hidden
+        for placeholder, token in self._tokens.items():
+            if found := hidden.count(placeholder):
+                self._seen.add(placeholder)
+                if found > self._most[placeholder]:
+                    raise ValueError(
+                        f"the rendered pipeline definition has {self._named(token)} {found} times "
+                        "in one value, but it was given "
+                        f"{self._most[placeholder]} times: the SageMaker SDK doubled it"
+                    )
+                shown = shown.replace(placeholder, token)
+        if _MARKER in shown.lower():
+            raise ValueError(
+                f"the rendered pipeline definition has a piece of a deploy-time value in "
+                f"{shown!r}: the SageMaker SDK changed it; write it without deploy-time parts"
+            )
+        return shown
+
+    def _count(self, hidden: str) -> None:
+        for placeholder in self._tokens:
+            self._most[placeholder] = max(self._most.get(placeholder, 0), hidden.count(placeholder))
+
+    def _named(self, *tokens: str) -> str:
+        return ", ".join(json.dumps(self._stack.resolve(token)) for token in tokens)
 
     def _placeholder(self, token: str, shape: str = "{}") -> str:
         for placeholder, known in self._tokens.items():

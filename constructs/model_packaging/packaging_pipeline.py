@@ -1,8 +1,9 @@
 """The SageMaker pipeline that packages a model."""
 
+from pathlib import Path
 from typing import Any
 
-from aws_cdk import Aws, CfnMapping, Stack, Token
+from aws_cdk import Aws, CfnMapping, CfnTag, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
@@ -23,6 +24,7 @@ from model_packaging.step.sklearn_image import (
     image_tag,
     image_uri,
 )
+from model_packaging.upstream_model import StepContext, UpstreamModel
 
 
 class PackagingPipeline(Construct):
@@ -55,17 +57,26 @@ class PackagingPipeline(Construct):
         construct_id: str,
         *,
         config: PackageStepConfig,
-        model: ModelUpload,
+        model: ModelUpload | UpstreamModel,
     ) -> None:
         super().__init__(scope, construct_id)
-        _refuse_loop(config, model)
+        if isinstance(model, ModelUpload):
+            _refuse_loop(config, model)
+        _require_same_region(config, Stack.of(self))
         self._config = config
         self.model = model
         self._bridge = DefinitionBridge(Stack.of(self))
         self.pipeline_name = config.pipeline_name
         self.packaged_s3_uri = config.pipeline_s3_loc
         self._packaging_script = self._build_asset("PackagingScript", str(config.get_script_path()))
-        self._inference_scripts = self._build_asset("InferenceScripts", str(config.source_dir))
+        self._inference_scripts = self._build_asset(
+            "InferenceScripts", str(config.get_inference_source_dir())
+        )
+        self._extra_inputs = {
+            name: self._build_asset(f"ExtraInput-{name}", str(place))
+            for name, place in sorted(config.extra_inputs.items())
+            if isinstance(place, Path)
+        }
         self.roles = self._build_roles()
         definition = self._render()
         self.cfn_pipeline = self._build_pipeline(definition)
@@ -80,9 +91,9 @@ class PackagingPipeline(Construct):
             resource_arns=[
                 self.pipeline_arn,
                 *(
-                    [self._arn_of(self.pipeline_name.lower())]
-                    if self.pipeline_name != self.pipeline_name.lower()
-                    else []
+                    []
+                    if Token.is_unresolved(self.pipeline_name) or self.pipeline_name.islower()
+                    else [self._arn_of(self.pipeline_name.lower())]
                 ),
             ],
         )
@@ -95,14 +106,26 @@ class PackagingPipeline(Construct):
     @property
     def _rendered(self) -> list[str]:
         """The settings that reach the definition, and so may contain tokens."""
-        size = "large" if self._config.use_large_processing_instance else "small"
+        config = self._config
+        size = "large" if config.use_large_processing_instance else "small"
         return [
+            "author",
+            "environment",
+            "extra_inputs",
             "inference_entry_point",
             "input_names",
+            "output_kms_key",
             "output_names",
             "pipeline_s3_loc",
-            f"processing_instance_type_{size}",
+            "pipeline_version",
             "processing_script_arguments",
+            "security_group_ids",
+            "subnets",
+            "tags",
+            "volume_kms_key",
+            "instance_preferences"
+            if config.instance_preferences
+            else f"processing_instance_type_{size}",
         ]
 
     def _build_asset(self, construct_id: str, path: str) -> s3_assets.Asset:
@@ -124,8 +147,12 @@ class PackagingPipeline(Construct):
         roles.grant_read(self.model.bucket.bucket_arn, self.model.key_pattern)
         if key := self.model.bucket.encryption_key:
             key.grant_encrypt_decrypt(roles.job_role)
-        assets = (self._packaging_script, self._inference_scripts)
+        assets = (self._packaging_script, self._inference_scripts, *self._extra_inputs.values())
         roles.grant_read(assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets))
+        for place in self._config.extra_inputs.values():
+            if isinstance(place, str):
+                bucket, _, prefix = place.removeprefix("s3://").partition("/")
+                roles.grant_read(f"arn:{Aws.PARTITION}:s3:::{bucket}", f"{prefix}*")
         roles.grant_write(
             f"arn:{Aws.PARTITION}:s3:::{self.packaged_s3_uri.removeprefix('s3://')}/*"
         )
@@ -133,7 +160,11 @@ class PackagingPipeline(Construct):
 
     def _render(self) -> dict[str, Any]:
         hide = self._bridge.hide
-        source = self.model.model_source()
+        source = (
+            self.model.model_source(StepContext(self._bridge))
+            if isinstance(self.model, UpstreamModel)
+            else self.model.model_source()
+        )
         builder = MIMSPackagingStepBuilder(
             self._config.model_copy(
                 update={name: hide(getattr(self._config, name)) for name in self._rendered}
@@ -141,13 +172,18 @@ class PackagingPipeline(Construct):
             role=self._bridge.hide_role(self.roles.job_role.role_arn),
             packaging_script_uri=hide(_s3_uri(self._packaging_script)),
             inference_scripts_uri=hide(_s3_uri(self._inference_scripts)),
+            extra_input_uris={
+                name: hide(_s3_uri(asset)) for name, asset in self._extra_inputs.items()
+            },
             image_uri=hide(self._image_uri()),
             environment=source.environment,
         )
         return render_definition(
-            self.pipeline_name,
+            # The definition does not hold the name.
+            "pipeline" if Token.is_unresolved(self.pipeline_name) else self.pipeline_name,
             parameters=source.parameters,
-            steps=[builder.create_step(source.uri)],
+            steps=[*source.steps, builder.create_step(source.uri, source.steps)],
+            unknown=self._bridge.PLACEHOLDER,
         )
 
     def _build_pipeline(self, definition: dict[str, Any]) -> sagemaker.CfnPipeline:
@@ -160,6 +196,8 @@ class PackagingPipeline(Construct):
             # the service refuses (aws-cdk issue 25774).
             pipeline_definition=self._bridge.show(definition),
             role_arn=self.roles.pipeline_role.role_arn,
+            tags=[CfnTag(key=key, value=value) for key, value in self._config.get_tags().items()]
+            or None,
         )
         pipeline.node.add_dependency(*self.roles.policies)
         return pipeline
@@ -198,3 +236,18 @@ def _refuse_loop(config: PackageStepConfig, model: ModelUpload) -> None:
             "overlap: every package would start the pipeline again; choose a prefix for packages "
             "outside that of uploads"
         )
+
+
+def _require_same_region(config: PackageStepConfig, stack: Stack) -> None:
+    if config.aws_region is None or config.aws_region == stack.region:
+        return
+    if Token.is_unresolved(stack.region):
+        raise ValueError(
+            f"region: {config.region!r} is given, but the stack {stack.node.id!r} has no region of "
+            f"its own; give the stack env=Environment(region={config.aws_region!r}), or leave "
+            "region out to deploy one template to every region"
+        )
+    raise ValueError(
+        f"region: {config.region!r} is given, but the stack {stack.node.id!r} is deployed to "
+        f"{stack.region!r}; write the same region, or leave region out"
+    )

@@ -6,7 +6,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from model_packaging.model_upload import ModelUpload
 from model_packaging.packaging_pipeline import PackagingPipeline
+from model_packaging.upstream_model import UpstreamModel
 
 
 class PipelineTrigger(Construct):
@@ -32,9 +34,14 @@ class PipelineTrigger(Construct):
         pipeline: PackagingPipeline,
     ) -> None:
         super().__init__(scope, construct_id)
+        if isinstance(pipeline.model, UpstreamModel):
+            raise ValueError(
+                f"the model of the pipeline {pipeline.pipeline_name!r} is made by its own steps, "
+                "so no event tells of it; start the pipeline yourself, with grant_start"
+            )
         self.dead_letter_queue = self._build_dead_letter_queue()
         self.role = self._build_role(pipeline.pipeline_name)
-        self.rule = self._build_rule(pipeline)
+        self.rule = self._build_rule(pipeline, pipeline.model)
         pipeline.grant_start(self.role).apply_before(self.rule)
         self._let_rule_send_dead_letters()
 
@@ -58,13 +65,13 @@ class PipelineTrigger(Construct):
             ),
         )
 
-    def _build_rule(self, pipeline: PackagingPipeline) -> events.CfnRule:
+    def _build_rule(self, pipeline: PackagingPipeline, model: ModelUpload) -> events.CfnRule:
         # The CDK has no SageMaker target for its own Rule class (aws-cdk issue 14887).
         return events.CfnRule(
             self,
             "Rule",
             description=f"Starts {pipeline.pipeline_name} for each model that arrives.",
-            event_pattern=pipeline.model.event_pattern,
+            event_pattern=model.event_pattern,
             state="ENABLED",
             targets=[
                 events.CfnRule.TargetProperty(
@@ -77,7 +84,7 @@ class PipelineTrigger(Construct):
                                 events.CfnRule.SageMakerPipelineParameterProperty(
                                     name=name, value=path
                                 )
-                                for name, path in pipeline.model.parameter_paths.items()
+                                for name, path in model.parameter_paths.items()
                             ]
                         )
                     ),

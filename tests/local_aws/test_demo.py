@@ -48,7 +48,7 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
             result.parameters["ModelETag"],
         ),
         *(result.input_uri, result.input_sha256, result.output_uri, result.output_sha256),
-        *("54 of 54 equal", "cdk deploy"),
+        *(result.report_uri, "54 of 54 equal", "cdk deploy"),
     ):
         assert told in shown, told
 

@@ -1,5 +1,6 @@
 """What was deployed with the CDK CLI is what the template says, and it does what it should."""
 
+import hashlib
 import io
 import json
 import re
@@ -179,7 +180,8 @@ def test_an_upload_becomes_a_package_below_its_executions_id(deployment: Deploym
     )
     assert execution["PipelineExecutionStatus"] == "Succeeded", execution["FailureReason"]
     execution_id = execution["PipelineExecutionArn"].rpartition("/")[2]
-    [key] = keys(deployment, f"packaged/model-packaging/PackagingStep/{execution_id}/")
+    report, key = keys(deployment, f"packaged/model-packaging/PackagingStep/{execution_id}/")
+    assert report.endswith("/package_report/package_report.json")
     assert key.endswith("/packaged_model_artifacts/model.tar.gz")
     s3 = deployment.cloud.client("s3")
     package = s3.get_object(Bucket=deployment.bucket, Key=key)["Body"].read()
@@ -189,6 +191,9 @@ def test_an_upload_becomes_a_package_below_its_executions_id(deployment: Deploym
         weights = tar.extractfile("model.bin")
         assert weights is not None
         assert weights.read() == b"weights"
+    told = json.load(s3.get_object(Bucket=deployment.bucket, Key=report)["Body"])
+    assert told["archive"]["sha256"] == hashlib.sha256(package).hexdigest()
+    assert told["source"]["uri"] == f"s3://{deployment.bucket}/models/churn/model.tar.gz"
 
 
 def test_the_event_fills_the_parameters(deployment: Deployment) -> None:

@@ -1,19 +1,119 @@
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from model_packaging import PackageStepConfig
+from model_packaging.step import InvalidConfigError, contract, schema, service_model
 
 Settings = dict[str, Any]
 
+# Every rule, and typical slips. None takes a setting away.
+WRONG: list[Settings] = [
+    {"pipelin_name": "churn"},
+    {"pipeline_name": None},
+    {"pipeline_name": "-churn"},
+    {"pipeline_name": "churn_model"},
+    {"pipeline_name": "x" * 257},
+    {"pipeline_description": "x" * 3073},
+    {"pipeline_version": "1.0 beta"},
+    {"author": ""},
+    {"current_date": "22/11/2026"},
+    {"region": "us-est-2"},
+    {"region": "APAC"},
+    {"pipeline_s3_loc": None, "bucket": None},
+    {"pipeline_s3_loc": "artifacts/packaged"},
+    {"pipeline_s3_loc": "s3://my_bucket/packaged"},
+    {"pipeline_s3_loc": "s3://192.168.1.1/x"},
+    {"pipeline_s3_loc": "s3://a..b/x"},
+    {"pipeline_s3_loc": "s3://artifacts--x-s3/x"},
+    {"pipeline_s3_loc": "s3://bucket/a*b"},
+    {"pipeline_s3_loc": "s3://bucket/" + "x" * 1025},
+    {"pipeline_s3_loc": None, "bucket": "My.Bucket"},
+    {"bucket": "another-bucket"},
+    {"source_dir": "missing"},
+    {"source_dir": None, "processing_source_dir": None},
+    {"inference_entry_point": "/inference.py"},
+    {"inference_entry_point": "../inference.py"},
+    {"inference_entry_point": "serve.py"},
+    {"inference_entry_point": "__pycache__/inference.py"},
+    {"processing_entry_point": "pack.py"},
+    {"processing_entry_point": "../mims_package.py"},
+    {"processing_script_arguments": ["x" * 257]},
+    {"extra_inputs": {"code": "s3://bucket/x"}},
+    {"extra_inputs": {"../calibration": "s3://bucket/x"}},
+    {"extra_inputs": {"calibration": "missing"}},
+    {"extra_inputs": {"calibration": "s3://my_bucket/x"}},
+    {"extra_inputs": {"model_input": "s3://bucket/x"}},
+    {"packaging_mode": "fast"},
+    {"existing_code": "merge"},
+    {"processing_instance_count": 0},
+    {"processing_instance_count": 11},
+    {"processing_instance_count": "two"},
+    {"processing_volume_size": 9},
+    {"processing_volume_size": 1001},
+    {"processing_volume_size": 30.5},
+    {"processing_instance_type_small": "ml.m5.4xlage"},
+    {"processing_instance_type_large": "m5.large"},
+    {"use_large_processing_instance": "sometimes"},
+    {"instance_preferences": ["ml.m5.xlarge"], "processing_instance_type_small": "ml.m5.large"},
+    {"instance_preferences": ["ml.m5.xlarge", "ml.m5.xlarge"]},
+    {"instance_preferences": [f"ml.m5.{n}xlarge" for n in (2, 4, 12, 24)] + ["ml.c5.xlarge"] * 2},
+    {"processing_framework_version": "0.23-1"},
+    {"processing_framework_version": "1.3-1"},
+    {"max_runtime_in_seconds": 0},
+    {"max_runtime_in_seconds": 777_601},
+    {"environment": {"1ST": "x"}},
+    {"environment": {"LONG": "x" * 257}},
+    {"environment": {"MIMS_MODEL_ETAG": "x"}},
+    {"environment": {"LEVEL": 1}},
+    {"input_names": {"calibration": "c"}},
+    {"input_names": {"model_input": "x", "inference_scripts_input": "x"}},
+    {"input_names": {"model_input": "code"}},
+    {"output_names": {"report": "r"}},
+    {"output_names": {"packaged_model_output": "package_report"}},
+    {"tags": {"team": "a|b"}},
+    {"tags": {f"tag-{number}": "x" for number in range(51)}},
+    {"volume_kms_key": "my key"},
+    {"output_kms_key": "k" * 2049},
+    {"subnets": ["subnet-0123"]},
+    {"security_group_ids": ["sg-0123"]},
+    {"subnets": ["subnet 1"], "security_group_ids": ["sg-1"]},
+    {"subnets": ["subnet-1"], "security_group_ids": [f"sg-{number}" for number in range(6)]},
+    {"cache_expires_after": "30d"},
+    {"cache_expires_after": "12 hours"},
+    {"cache_expires_after": "P1DT"},
+    {"cache_expires_after": "a month"},
+    {"retry_policies": [{"exceptions": ["Step.THROTLING"], "max_attempts": 3}]},
+    {"retry_policies": [{"exceptions": ["Step.THROTTLING"]}]},
+    {"retry_policies": [{"exceptions": ["Step.THROTTLING"], "max_attempts": 21}]},
+    {
+        "retry_policies": [
+            {"exceptions": ["Step.THROTTLING", "SageMaker.CAPACITY_ERROR"], "max_attempts": 3}
+        ]
+    },
+    {"retry_policies": [{"exceptions": [], "max_attempts": 3}]},
+    {"pipeline_name": "a_b", "processing_volume_size": 1, "cache_expires_after": "30d"},
+]
+
 
 def message(settings: Settings) -> str:
-    with pytest.raises(ValidationError) as raised:
-        PackageStepConfig(**settings)
+    given = {name: value for name, value in settings.items() if value is not None}
+    with pytest.raises(InvalidConfigError) as raised:
+        PackageStepConfig(**given)
     return str(raised.value)
+
+
+class TextFile(SingleFileSnapshotExtension):
+    """Messages as a person reads them."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "txt"
 
 
 def test_the_least_settings_are_enough(settings: Settings) -> None:
@@ -22,7 +122,10 @@ def test_the_least_settings_are_enough(settings: Settings) -> None:
         "model_input": "model_input",
         "inference_scripts_input": "inference_scripts_input",
     }
-    assert config.get_output_names() == {"packaged_model_output": "packaged_model_output"}
+    assert config.get_output_names() == {
+        "package_report": "package_report",
+        "packaged_model_output": "packaged_model_output",
+    }
     assert config.get_script_path().name == "mims_package.py"
     assert config.get_effective_source_dir() == settings["processing_source_dir"]
 
@@ -31,6 +134,49 @@ def test_it_is_frozen(settings: Settings) -> None:
     config = PackageStepConfig(**settings)
     with pytest.raises(ValidationError, match="frozen"):
         config.pipeline_name = "other"  # type: ignore[misc]
+
+
+def test_every_wrong_setting_gives_a_message_to_act_on(
+    settings: Settings, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = settings["source_dir"]
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "inference.py").touch()
+    messages = []
+    for change in WRONG:
+        text = message(settings | change).replace(str(folder), "scripts")
+        text = text.replace(str(settings["processing_source_dir"]), "packaging")
+        messages.append(re.sub(r"(.)\1{40,}", r"\1…", text))
+    assert len(messages) >= 30
+    assert "\n\n".join(messages) + "\n" == snapshot(extension_class=TextFile)
+
+
+@pytest.mark.parametrize("change", WRONG, ids=lambda change: ",".join(change))
+def test_a_message_names_the_setting_what_was_given_and_a_remedy(
+    settings: Settings, change: Settings
+) -> None:
+    (settings["source_dir"] / "__pycache__").mkdir()
+    (settings["source_dir"] / "__pycache__" / "inference.py").touch()
+    _, *problems = message(settings | change).splitlines()
+    for problem in problems:
+        name, _, fault = problem.strip().partition(": ")
+        assert re.split(r"[.\[]", name)[0] in {*PackageStepConfig.model_fields, *change}
+        assert ";" in fault or fault == "is required", problem
+
+
+def test_several_faults_are_reported_together(settings: Settings) -> None:
+    text = message(settings | WRONG[-1])
+    assert [line.split(":")[0].strip() for line in text.splitlines()] == [
+        "PackageStepConfig has 3 faults",
+        "pipeline_name",
+        "processing_volume_size",
+        "cache_expires_after",
+    ]
+
+
+def test_a_configuration_from_a_file_is_checked_alike(settings: Settings) -> None:
+    with pytest.raises(InvalidConfigError, match="write P30D"):
+        PackageStepConfig.model_validate(settings | {"cache_expires_after": "30d"})
 
 
 def test_the_instance_type_follows_the_size(settings: Settings) -> None:
@@ -44,52 +190,37 @@ def test_the_instance_type_follows_the_size(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"pipelin_name": "x"}, "pipelin_name"),
-        ({"pipeline_name": "-churn"}, "pipeline_name"),
-        ({"pipeline_name": "churn_model"}, "pipeline_name"),
-        ({"pipeline_s3_loc": "artifacts/packaged"}, "write s3://<bucket>/<prefix>"),
-        ({"pipeline_s3_loc": "s3://my_bucket/x"}, "names the bucket 'my_bucket'"),
-        ({"pipeline_s3_loc": "s3://192.168.1.1/x"}, "names the bucket '192.168.1.1'"),
-        ({"pipeline_s3_loc": "s3://a..b/x"}, "names the bucket 'a..b'"),
-        ({"pipeline_s3_loc": "s3://bucket/" + "x" * 1025}, "1024 bytes"),
-        ({"inference_entry_point": "/inference.py"}, "relative path"),
-        ({"inference_entry_point": "../inference.py"}, "relative path"),
-        ({"inference_entry_point": "serve.py"}, "add the script or name another one"),
-        ({"source_dir": "missing"}, "'missing' is not a folder"),
-        ({"processing_entry_point": "pack.py"}, "set processing_source_dir"),
-        ({"processing_instance_count": 0}, "processing_instance_count"),
-        ({"processing_instance_count": 11}, "processing_instance_count"),
-        ({"processing_volume_size": 9}, "processing_volume_size"),
-        ({"processing_volume_size": 1001}, "processing_volume_size"),
-        ({"pipeline_s3_loc": "s3://bucket/a*b"}, "contains '*'"),
-        ({"input_names": {"calibration": "c"}}, "'calibration' is none of model_input"),
-        (
-            {"input_names": {"model_input": "x", "inference_scripts_input": "x"}},
-            "the name 'x' is taken twice",
-        ),
-        ({"input_names": {"model_input": "code"}}, "the name 'code' is taken twice"),
-        ({"output_names": {"report": "r"}}, "'report' is none of packaged_model_output"),
-        ({"processing_instance_type_small": "m5.large"}, "processing_instance_type_small"),
-        ({"processing_instance_type_large": ""}, "processing_instance_type_large"),
-        ({"cache_expires_after": "30d"}, "write P30D"),
-        ({"cache_expires_after": "12h"}, "write PT12H"),
-        ({"cache_expires_after": "P"}, "ISO 8601"),
-        ({"cache_expires_after": "P1DT"}, "ISO 8601"),
-        ({"cache_expires_after": "a month"}, "ISO 8601"),
-    ],
+    ("region", "expected"),
+    [("NA", "us-east-1"), ("EU", "eu-west-1"), ("FE", "us-west-2"), ("cn-north-1", "cn-north-1")],
 )
-def test_a_wrong_setting_is_named_with_its_remedy(
-    settings: Settings, change: Settings, expected: str
+def test_a_region_has_its_own_name_or_the_predecessors(
+    settings: Settings, region: str, expected: str
 ) -> None:
-    assert re.search(re.escape(expected), message(settings | change))
+    assert PackageStepConfig(**settings, region=region).aws_region == expected
 
 
-def test_several_faults_are_reported_together(settings: Settings) -> None:
-    text = message(settings | {"pipeline_name": "a_b", "processing_volume_size": 1})
-    assert "pipeline_name" in text
-    assert "processing_volume_size" in text
+def test_without_a_location_packages_go_below_the_bucket(settings: Settings) -> None:
+    del settings["pipeline_s3_loc"]
+    config = PackageStepConfig(**settings, bucket="artifacts", pipeline_version="1.2")
+    assert config.pipeline_s3_loc == "s3://artifacts/packaged/churn-packaging/1.2"
+    config = PackageStepConfig(**settings, bucket="artifacts")
+    assert config.pipeline_s3_loc == "s3://artifacts/packaged/churn-packaging"
+
+
+def test_who_when_and_which_version_become_tags(settings: Settings) -> None:
+    config = PackageStepConfig(
+        **settings,
+        author="fraud-team",
+        current_date="2026-11-22",
+        pipeline_version="1.2",
+        tags={"cost-centre": "42", "author": "somebody else"},
+    )
+    assert config.get_tags() == {
+        "author": "somebody else",
+        "configuration-date": "2026-11-22",
+        "pipeline-version": "1.2",
+        "cost-centre": "42",
+    }
 
 
 @pytest.mark.parametrize("duration", ["P30D", "PT12H", "P1Y2M3W4DT5H6M7S"])
@@ -98,20 +229,57 @@ def test_iso_8601_durations_are_accepted(settings: Settings, duration: str) -> N
     assert config.cache_expires_after == duration
 
 
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "s3://${Token[Bucket.1]}/packaged",
-        "s3://prefix-${Token[AWS.AccountId.3]}/packaged/${Token[X.2]}",
-    ],
-)
-def test_a_cdk_token_may_stand_in_an_s3_uri(settings: Settings, uri: str) -> None:
-    assert PackageStepConfig(**settings | {"pipeline_s3_loc": uri}).pipeline_s3_loc == uri
+def test_a_cdk_token_may_stand_in_every_text(settings: Settings) -> None:
+    token = "${Token[Some.Resource.1]}"
+    given: Settings = {
+        "pipeline_name": token,
+        "pipeline_s3_loc": f"s3://{token}/packaged/{token}",
+        "author": token,
+        "pipeline_description": token,
+        "processing_instance_type_small": token,
+        "processing_script_arguments": (token,),
+        "environment": {"LEVEL": token},
+        "tags": {"team": token},
+        "volume_kms_key": token,
+        "output_kms_key": f"arn:aws:kms:eu-west-1:{token}:key/{token}",
+        "subnets": (token,),
+        "security_group_ids": (f"sg-{token}",),
+        "extra_inputs": {"calibration": f"s3://prefix-{token}/x"},
+    }
+    config = PackageStepConfig(**settings | given)
+    assert {name: getattr(config, name) for name in given} == given
 
 
-def test_the_packaging_script_may_live_beside_the_inference_scripts(
-    settings: Settings, scripts: Path
-) -> None:
+def test_one_folder_may_hold_all_scripts(settings: Settings, scripts: Path) -> None:
     (scripts / "mims_package.py").touch()
     del settings["processing_source_dir"]
     assert PackageStepConfig(**settings).get_script_path() == scripts / "mims_package.py"
+    del settings["source_dir"]
+    config = PackageStepConfig(**settings, processing_source_dir=scripts)
+    assert config.get_inference_source_dir() == scripts
+
+
+def test_the_predecessors_names_work_without_the_report(settings: Settings) -> None:
+    config = PackageStepConfig(**settings, output_names={"packaged_model_output": "model"})
+    assert config.get_output_names() == {
+        "package_report": "package_report",
+        "packaged_model_output": "model",
+    }
+
+
+def test_the_json_schema_is_current() -> None:
+    written = Path(schema.__file__).with_name("package_step_config.schema.json").read_text()
+    assert written == schema.config_schema(), "run: make schema"
+
+
+def test_the_json_schema_knows_sagemakers_values() -> None:
+    properties = json.loads(schema.config_schema())["properties"]
+    assert properties["processing_instance_type_small"]["enum"] == list(
+        service_model.choices("ProcessingInstanceType")
+    )
+    assert properties["max_runtime_in_seconds"]["anyOf"][0]["maximum"] == 777_600
+    assert properties["processing_volume_size"]["minimum"] == 10
+    assert set(properties["input_names"]["default"]) == {
+        contract.MODEL_INPUT,
+        contract.INFERENCE_SCRIPTS_INPUT,
+    }

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jsii
@@ -101,3 +102,34 @@ def test_a_list_that_is_known_at_deployment_only_is_refused(stack: Stack) -> Non
 def test_a_text_that_looks_like_a_placeholder_is_refused(stack: Stack) -> None:
     with pytest.raises(ValueError, match="choose another name"):
         DefinitionBridge(stack).hide("s3://bucket/cdktoken0000x")
+
+
+def test_a_value_that_came_back_twice_is_named(stack: Stack) -> None:
+    bridge = DefinitionBridge(stack)
+    region = bridge.hide(Aws.REGION)
+    bridge.show({"One": region, "Two": f"s3://{region}/x"})
+    with pytest.raises(ValueError, match=r'has \{"Ref": "AWS::Region"\} 2 times in one value'):
+        bridge.show({"Uri": f"s3://{region}/{region}"})
+
+
+@pytest.mark.parametrize("change", [str.title, lambda text: text[:-1], lambda text: text[:9]])
+def test_a_piece_of_a_value_is_an_error(stack: Stack, change: Callable[[str], str]) -> None:
+    bridge = DefinitionBridge(stack)
+    region = bridge.hide(Aws.REGION)
+    with pytest.raises(
+        ValueError, match=r"(?i)has a piece of a deploy-time value in 's3://cdktoken"
+    ):
+        bridge.show({"One": region, "Uri": f"s3://{change(region)}"})
+
+
+def test_a_name_may_be_known_at_deployment_only(stack: Stack) -> None:
+    bridge = DefinitionBridge(stack)
+    definition = bridge.hide({"Environment": {Aws.REGION: "x"}})
+    assert json.loads(shown(stack, bridge, definition)) == {"Environment": {"<AWS::Region>": "x"}}
+
+
+def test_a_definition_over_the_services_limit_is_refused_with_its_size(stack: Stack) -> None:
+    with pytest.raises(
+        ValueError, match=r"has 10\d{5} characters; SageMaker takes at most 1048576"
+    ):
+        DefinitionBridge(stack).show({"Steps": ["x" * 1_048_576]})

@@ -1,5 +1,8 @@
+import json
+import re
 from typing import Any
 
+import botocore.session
 import pytest
 from aws_cdk import App, CfnParameter, Environment, Stack
 from aws_cdk import aws_iam as iam
@@ -7,7 +10,15 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
-from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline
+from model_packaging import (
+    ModelUpload,
+    PackageStepConfig,
+    PackagingPipeline,
+    PipelineTrigger,
+    StepContext,
+    UpstreamModel,
+)
+from model_packaging.step.sklearn_image import image_uri
 from tests.definitions import definition_of, resolve
 
 
@@ -58,7 +69,7 @@ def test_tokens_in_the_settings_reach_the_definition(settings: dict[str, Any]) -
         },
     )
     [step] = definition_of(template_of(stack))["Steps"]
-    [output] = step["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+    output, _ = step["Arguments"]["ProcessingOutputConfig"]["Outputs"]
     assert output["S3Output"]["S3Uri"]["Std:Join"]["Values"][0] == (
         "s3://<PackageBucket>/packaged/PackagingStep"
     )
@@ -144,3 +155,174 @@ def test_a_name_in_upper_case_can_be_started_under_both_spellings(settings: dict
     written = [resolve(resource, {}).rpartition(":")[2] for resource in statement["Resource"]]
     [pipeline_id] = Template.from_stack(stack).find_resources("AWS::SageMaker::Pipeline")
     assert written == [f"pipeline/<{pipeline_id}>", "pipeline/churn-model"]
+
+
+def test_tokens_may_stand_in_every_text_of_the_settings(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+
+    def token(name: str) -> str:
+        return CfnParameter(stack, name).value_as_string
+
+    pipeline = pipeline_in(
+        stack,
+        settings
+        | {
+            "pipeline_name": token("Name"),
+            "author": token("Author"),
+            "pipeline_version": token("Version"),
+            "environment": {"LEVEL": token("Level")},
+            "tags": {token("TagName"): token("TagValue")},
+            "volume_kms_key": token("VolumeKey"),
+            "output_kms_key": f"arn:aws:kms:eu-west-1:{token('Account')}:key/{token('Key')}",
+            "subnets": [token("Subnet")],
+            "security_group_ids": [token("Group")],
+            "extra_inputs": {"calibration": f"s3://{token('Extra')}/x"},
+            "input_names": {
+                "model_input": token("In"),
+                "inference_scripts_input": "inference_scripts_input",
+            },
+            "instance_preferences": [token("First"), "ml.m5.xlarge"],
+        },
+    )
+    iam.User(stack, "User").add_to_policy(
+        iam.PolicyStatement(actions=["x:Y"], resources=[pipeline.pipeline_arn])
+    )
+    pipeline.grant_start(iam.User(stack, "Starter"))
+    template = template_of(stack)
+    [step] = definition_of(template)["Steps"]
+    arguments = step["Arguments"]
+    tags = [
+        {"Key": "author", "Value": "<Author>"},
+        {"Key": "pipeline-version", "Value": "<Version>"},
+        {"Key": "<TagName>", "Value": "<TagValue>"},
+    ]
+    assert arguments["Tags"] == tags
+    assert arguments["Environment"]["LEVEL"] == "<Level>"
+    assert arguments["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == "<VolumeKey>"
+    assert arguments["ProcessingResources"]["ClusterConfig"]["InstancePreferences"] == [
+        {"InstanceType": "<First>"},
+        {"InstanceType": "ml.m5.xlarge"},
+    ]
+    assert arguments["ProcessingOutputConfig"]["KmsKeyId"] == (
+        "arn:aws:kms:eu-west-1:<Account>:key/<Key>"
+    )
+    assert arguments["NetworkConfig"]["VpcConfig"] == {
+        "Subnets": ["<Subnet>"],
+        "SecurityGroupIds": ["<Group>"],
+    }
+    assert arguments["ProcessingInputs"][0]["InputName"] == "<In>"
+    assert arguments["ProcessingInputs"][2]["S3Input"]["S3Uri"] == "s3://<Extra>/x"
+    [resource] = Template.from_json(template).find_resources("AWS::SageMaker::Pipeline").values()
+    assert resource["Properties"]["PipelineName"] == {"Ref": "Name"}
+    own = resolve(resource["Properties"]["Tags"], {})
+    assert sorted(own, key=lambda tag: tag["Key"]) == sorted(tags, key=lambda tag: tag["Key"])
+
+
+def test_one_template_has_the_container_of_every_region(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+    pipeline_in(stack, settings)
+    template = template_of(stack)
+    [pipeline] = Template.from_json(template).find_resources("AWS::SageMaker::Pipeline").values()
+    body = pipeline["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"]
+    [(mapping_id, mapping)] = template["Mappings"].items()
+    assert len(mapping) >= 37
+    assert {"cn-north-1", "us-gov-west-1"} <= mapping.keys()
+    session = botocore.session.Session()
+    for region, entry in mapping.items():
+        partition = session.get_partition_for_region(region)
+        suffix = session.get_data("partitions")["partitions"]
+        values = {
+            "AWS::Region": region,
+            "AWS::Partition": partition,
+            "AWS::URLSuffix": next(
+                item["outputs"]["dnsSuffix"] for item in suffix if item["id"] == partition
+            ),
+            f"{mapping_id}.{region}.account": entry["account"],
+        }
+        [step] = json.loads(resolve(body, values))["Steps"]
+        assert step["Arguments"]["AppSpecification"]["ImageUri"] == image_uri("1.2-1", region)
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        (None, "has no region of its own; give the stack env=Environment(region='eu-west-1')"),
+        (Environment(region="us-east-1"), "is deployed to 'us-east-1'; write the same region"),
+    ],
+)
+def test_the_configurations_region_must_be_the_stacks(
+    settings: dict[str, Any], env: Environment | None, expected: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        pipeline_in(Stack(App(), "Stack", env=env), settings | {"region": "EU"})
+    pipeline_in(
+        Stack(App(), "Stack", env=Environment(region="eu-west-1")), settings | {"region": "EU"}
+    )
+
+
+def test_a_folder_as_an_extra_input_ships_as_an_asset(settings: dict[str, Any]) -> None:
+    folder = settings["source_dir"].parent / "vocabulary"
+    folder.mkdir()
+    (folder / "words.txt").write_text("one two")
+
+    def template() -> dict[str, Any]:
+        stack = Stack(App(), "Stack")
+        pipeline_in(stack, settings | {"extra_inputs": {"vocabulary": folder}})
+        return template_of(stack)
+
+    def uri(rendered: dict[str, Any]) -> str:
+        [step] = definition_of(rendered)["Steps"]
+        return step["Arguments"]["ProcessingInputs"][2]["S3Input"]["S3Uri"]
+
+    before = template()
+    assert uri(before).endswith(".zip")
+    key = uri(before).rpartition("/")[2]
+    assert f"/{key}" in json.dumps(Template.from_json(before).find_resources("AWS::IAM::Policy"))
+    (folder / "words.txt").write_text("one two three")
+    assert uri(template()) != uri(before)
+
+
+def test_upstream_steps_join_the_pipeline(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+    bucket = s3.Bucket(stack, "Bucket")
+    role = iam.Role(
+        stack, "TrainingRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")
+    )
+
+    def train(context: StepContext) -> tuple[list[Any], Any]:
+        from sagemaker.core.shapes import OutputDataConfig, StoppingCondition
+        from sagemaker.mlops.workflow.steps import TrainingStep
+        from sagemaker.train import ModelTrainer
+        from sagemaker.train.configs import Compute, InputData
+
+        place = context.hide(f"s3://{bucket.bucket_name}")
+        trainer = ModelTrainer(
+            training_image="141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+            role=context.hide_role(role.role_arn),
+            sagemaker_session=context.session,
+            compute=Compute(instance_type="ml.m5.xlarge", instance_count=1, volume_size_in_gb=30),
+            output_data_config=OutputDataConfig(s3_output_path=f"{place}/training"),
+            stopping_condition=StoppingCondition(max_runtime_in_seconds=3600),
+        )
+        data = InputData(channel_name="train", data_source=f"{place}/data")
+        step = TrainingStep(name="Train", step_args=trainer.train(input_data_config=[data]))
+        return [step], step.properties.ModelArtifacts.S3ModelArtifacts
+
+    pipeline = PackagingPipeline(
+        stack,
+        "Packaging",
+        config=PackageStepConfig(**settings),
+        model=UpstreamModel(build=train, bucket=bucket, prefix="training/"),
+    )
+    first, second = definition_of(template_of(stack))["Steps"]
+    [bucket_id] = Template.from_stack(stack).find_resources("AWS::S3::Bucket")
+    assert first["Arguments"]["OutputDataConfig"] == {
+        "S3OutputPath": f"s3://<{bucket_id}>/training"
+    }
+    assert first["Arguments"]["RoleArn"].startswith("<TrainingRole")
+    assert second["DependsOn"] == ["Train"]
+    assert second["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] == {
+        "Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"
+    }
+    with pytest.raises(ValueError, match="no event tells of it"):
+        PipelineTrigger(stack, "Trigger", pipeline=pipeline)

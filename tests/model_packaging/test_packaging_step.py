@@ -1,17 +1,27 @@
 import ast
 import json
+import logging
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import mims_package
 import pytest
 
 from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
-from model_packaging.step import UploadParameters, contract, offline, render_definition
+from model_packaging.step import (
+    InvalidRequestError,
+    UploadParameters,
+    contract,
+    offline,
+    offline_session,
+    render_definition,
+)
+from model_packaging.step.retries import Fault
 
 ROLE = "arn:aws:iam::111122223333:role/packaging-job"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "mims_package.py"
+REPORT_SCHEMA = Path(contract.__file__).with_name("package_report.schema.json")
 
 
 def builder(config: PackageStepConfig, **changes: Any) -> MIMSPackagingStepBuilder:
@@ -73,15 +83,18 @@ def test_inputs_and_outputs_have_the_contracts_names_and_paths(config: PackageSt
         "inference_scripts_input": ("s3://assets/4567.zip", "/opt/ml/processing/input/script"),
         "code": ("s3://assets/0123.py", "/opt/ml/processing/input/code"),
     }
-    [output] = arguments["ProcessingOutputConfig"]["Outputs"]
-    assert output["OutputName"] == "packaged_model_output"
-    assert output["S3Output"]["LocalPath"] == "/opt/ml/processing/output"
-    assert output["S3Output"]["S3UploadMode"] == "EndOfJob"
+    package, report = arguments["ProcessingOutputConfig"]["Outputs"]
+    assert package["OutputName"] == "packaged_model_output"
+    assert package["S3Output"]["LocalPath"] == "/opt/ml/processing/output"
+    assert package["S3Output"]["S3UploadMode"] == "EndOfJob"
+    assert report["OutputName"] == "package_report"
+    assert report["S3Output"]["LocalPath"] == "/opt/ml/processing/report"
 
 
 def test_each_execution_writes_below_its_own_id(config: PackageStepConfig) -> None:
     arguments = render(builder(config).create_step("s3://models/churn/"))["Arguments"]
-    [output] = arguments["ProcessingOutputConfig"]["Outputs"]
+    [output, report] = arguments["ProcessingOutputConfig"]["Outputs"]
+    assert report["S3Output"]["S3Uri"]["Std:Join"]["Values"][2] == "package_report"
     assert output["S3Output"]["S3Uri"] == {
         "Std:Join": {
             "On": "/",
@@ -97,10 +110,12 @@ def test_each_execution_writes_below_its_own_id(config: PackageStepConfig) -> No
 def test_the_output_path_can_be_fixed(settings: dict[str, Any]) -> None:
     config = PackageStepConfig(**settings, output_per_execution=False)
     arguments = render(builder(config).create_step("s3://models/churn/"))["Arguments"]
-    [output] = arguments["ProcessingOutputConfig"]["Outputs"]
-    assert output["S3Output"]["S3Uri"] == (
-        "s3://artifacts-bucket/packaged/churn/PackagingStep/packaged_model_artifacts"
-    )
+    assert [
+        output["S3Output"]["S3Uri"] for output in arguments["ProcessingOutputConfig"]["Outputs"]
+    ] == [
+        "s3://artifacts-bucket/packaged/churn/PackagingStep/packaged_model_artifacts",
+        "s3://artifacts-bucket/packaged/churn/PackagingStep/package_report",
+    ]
 
 
 def test_an_uploads_etag_is_part_of_the_step_and_so_of_its_cache_key(
@@ -150,20 +165,6 @@ def test_a_required_name_that_is_missing_is_named(
         builder(PackageStepConfig(**settings, **names)).create_step("s3://models/churn/")
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"processing_framework_version": "0.23-1"}, "has Python 3.7"),
-        ({"processing_framework_version": "1.3-1"}, "write one of 1.0-1, 1.2-1"),
-    ],
-)
-def test_a_framework_version_without_a_usable_container_is_refused(
-    settings: dict[str, Any], change: dict[str, Any], expected: str
-) -> None:
-    with pytest.raises(ValueError, match=expected):
-        builder(PackageStepConfig(**settings, **change)).create_step("s3://models/churn/")
-
-
 def test_a_region_without_a_container_is_refused(config: PackageStepConfig) -> None:
     with pytest.raises(ValueError, match="not published in 'mars-north-1'"):
         builder(config, region="mars-north-1").create_step("s3://models/churn/")
@@ -179,12 +180,351 @@ def test_the_definition_is_json_without_a_clock_or_a_random_part(config: Package
     assert json.dumps(one) == json.dumps(two)
 
 
+def test_without_a_region_there_is_no_container_to_choose(config: PackageStepConfig) -> None:
+    with pytest.raises(ValueError, match="set region in the configuration"):
+        builder(config, region=None).create_step("s3://models/churn/")
+
+
+def test_the_configurations_region_chooses_the_container(settings: dict[str, Any]) -> None:
+    config = PackageStepConfig(**settings, region="NA")
+    step = builder(config, region=None).create_step("s3://models/churn/")
+    image = render(step)["Arguments"]["AppSpecification"]["ImageUri"]
+    assert image.startswith("683313688378.dkr.ecr.us-east-1.amazonaws.com/")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("models/model.tar.gz", "model_artifacts_input_source: 'models/model.tar.gz' is not an S3"),
+        ("s3://my_bucket/x", "names the bucket 'my_bucket'"),
+    ],
+)
+def test_a_source_that_is_no_s3_uri_is_refused(
+    config: PackageStepConfig, source: str, expected: str
+) -> None:
+    with pytest.raises(ValueError, match=expected):
+        builder(config).create_step(source)
+
+
+def test_a_single_name_is_not_a_list_of_dependencies(config: PackageStepConfig) -> None:
+    with pytest.raises(ValueError, match=r"write \['Train'\]"):
+        builder(config).create_step("s3://models/churn/", "Train")
+    step = builder(config).create_step("s3://models/churn/", ["Train"])
+    assert step.depends_on == ["Train"]
+
+
+def test_the_jobs_settings_reach_the_request(settings: dict[str, Any]) -> None:
+    config = PackageStepConfig(
+        **settings,
+        author="fraud-team",
+        environment={"LEVEL": "debug"},
+        max_runtime_in_seconds=3600,
+        volume_kms_key="alias/volumes",
+        output_kms_key="alias/packages",
+        subnets=["subnet-1", "subnet-2"],
+        security_group_ids=["sg-1"],
+        enable_network_isolation=False,
+        instance_preferences=["ml.m5.xlarge", "ml.m6i.xlarge"],
+        processing_instance_count=2,
+        tags={"team": "fraud"},
+        packaging_mode="stream",
+        existing_code="refuse",
+    )
+    arguments = render(builder(config).create_step("s3://models/churn/"))["Arguments"]
+    assert arguments["ProcessingResources"]["ClusterConfig"] == {
+        "InstancePreferences": [
+            {"InstanceType": "ml.m5.xlarge"},
+            {"InstanceType": "ml.m6i.xlarge"},
+        ],
+        "InstanceCount": 2,
+        "VolumeSizeInGB": 500,
+        "VolumeKmsKeyId": "alias/volumes",
+    }
+    assert arguments["ProcessingOutputConfig"]["KmsKeyId"] == "alias/packages"
+    assert arguments["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
+    assert arguments["Environment"] == {"LEVEL": "debug"}
+    assert arguments["NetworkConfig"] == {
+        "EnableNetworkIsolation": False,
+        "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]},
+    }
+    assert arguments["Tags"] == [
+        {"Key": "author", "Value": "fraud-team"},
+        {"Key": "team", "Value": "fraud"},
+    ]
+    words = arguments["AppSpecification"]["ContainerArguments"]
+    assert words[words.index("--mode") + 1] == "stream"
+    assert words[words.index("--existing-code") + 1] == "refuse"
+
+
+def test_extra_inputs_are_mounted_by_their_names(settings: dict[str, Any]) -> None:
+    folder = settings["source_dir"].parent / "vocabulary"
+    folder.mkdir()
+    config = PackageStepConfig(
+        **settings, extra_inputs={"vocabulary": folder, "calibration": "s3://models/calibration"}
+    )
+    with pytest.raises(ValueError, match="upload it as a zip and pass extra_input_uris="):
+        builder(config).create_step("s3://models/churn/")
+    step = builder(config, extra_input_uris={"vocabulary": "s3://assets/89ab.zip"}).create_step(
+        "s3://models/churn/"
+    )
+    arguments = render(step)["Arguments"]
+    assert {
+        item["InputName"]: (item["S3Input"]["S3Uri"], item["S3Input"]["LocalPath"])
+        for item in arguments["ProcessingInputs"][2:4]
+    } == {
+        "calibration": ("s3://models/calibration", "/opt/ml/processing/input/extra/calibration"),
+        "vocabulary": ("s3://assets/89ab.zip", "/opt/ml/processing/input/extra/vocabulary"),
+    }
+    words = arguments["AppSpecification"]["ContainerArguments"]
+    assert words[-2:] == ["--unzip-extra", "vocabulary"]
+
+
+def test_faults_of_the_service_are_tried_again_with_growing_pauses(
+    config: PackageStepConfig,
+) -> None:
+    assert render(builder(config).create_step("s3://models/churn/"))["RetryPolicies"] == [
+        {
+            "ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"],
+            "IntervalSeconds": 5,
+            "BackoffRate": 2.0,
+            "MaxAttempts": 5,
+        },
+        {
+            "ExceptionType": [
+                "SageMaker.JOB_INTERNAL_ERROR",
+                "SageMaker.CAPACITY_ERROR",
+                "SageMaker.RESOURCE_LIMIT",
+            ],
+            "IntervalSeconds": 60,
+            "BackoffRate": 2.0,
+            "MaxAttempts": 6,
+        },
+    ]
+
+
+def test_retries_can_be_chosen_or_off(settings: dict[str, Any]) -> None:
+    off = PackageStepConfig(**settings, retry_policies=[])
+    assert "RetryPolicies" not in render(builder(off).create_step("s3://models/churn/"))
+    chosen = PackageStepConfig(
+        **settings,
+        retry_policies=[
+            {
+                "exceptions": ["SageMaker.CAPACITY_ERROR"],
+                "interval_seconds": 600,
+                "backoff_rate": 1.5,
+                "expire_after_mins": 480,
+            }
+        ],
+    )
+    assert render(builder(chosen).create_step("s3://models/churn/"))["RetryPolicies"] == [
+        {
+            "ExceptionType": ["SageMaker.CAPACITY_ERROR"],
+            "IntervalSeconds": 600,
+            "BackoffRate": 1.5,
+            "ExpireAfterMin": 480,
+        }
+    ]
+
+
+def test_the_policies_know_every_fault_of_the_sdk() -> None:
+    with offline():
+        from sagemaker.mlops.workflow.retry import (
+            SageMakerJobExceptionTypeEnum,
+            StepExceptionTypeEnum,
+        )
+    faults = [*StepExceptionTypeEnum, *SageMakerJobExceptionTypeEnum]
+    assert set(get_args(Fault)) == {fault.value for fault in faults}
+
+
+def test_a_following_step_can_read_the_package_report(config: PackageStepConfig) -> None:
+    packaging = builder(config)
+    step = packaging.create_step("s3://models/churn/")
+    with offline():
+        from sagemaker.core.workflow.conditions import ConditionLessThanOrEqualTo
+        from sagemaker.core.workflow.functions import JsonGet
+        from sagemaker.mlops.workflow.condition_step import ConditionStep
+        from sagemaker.mlops.workflow.fail_step import FailStep
+
+        size = JsonGet(
+            step_name=step.name,
+            property_file=packaging.package_report,
+            json_path="archive.bytes",
+        )
+        check = ConditionStep(
+            name="SmallEnough",
+            conditions=[ConditionLessThanOrEqualTo(left=size, right=1e9)],
+            else_steps=[FailStep(name="TooLarge", error_message="too large")],
+        )
+    package, condition = render_definition("churn", parameters=[], steps=[step, check])["Steps"]
+    assert package["PropertyFiles"] == [
+        {
+            "PropertyFileName": "PackageReport",
+            "OutputName": "package_report",
+            "FilePath": "package_report.json",
+        }
+    ]
+    assert condition["Arguments"]["Conditions"][0]["LeftValue"] == {
+        "Std:JsonGet": {
+            "PropertyFile": {"Get": "Steps.PackagingStep.PropertyFiles.PackageReport"},
+            "Path": "archive.bytes",
+        }
+    }
+    schema = json.loads(REPORT_SCHEMA.read_text())
+    assert schema["properties"]["archive"]["properties"]["bytes"]["type"] == "integer"
+
+
+def test_log_lines_take_pipeline_variables(
+    config: PackageStepConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packaging = logging.getLogger("model_packaging.step.packaging")
+    lines: list[str] = []
+    monkeypatch.setattr(packaging, "info", lambda text, *values: lines.append(text % values))
+    source = UploadParameters().model_source()
+    for uri in (source.uri, source.parameters[0], "s3://models/churn"):
+        builder(config).create_step(uri)
+    assert [line.partition(" packages ")[2][:24] for line in lines] == [
+        '{"Std:Join": {"On": "/",',
+        '{"Get": "Parameters.Mode',
+        "s3://models/churn",
+    ]
+
+
+def cached_by(rendered: dict[str, Any]) -> str:
+    """What SageMaker's cache compares of a processing step ("Caching pipeline steps")."""
+    arguments = rendered["Arguments"]
+    return json.dumps(
+        [arguments[name] for name in ("AppSpecification", "ProcessingInputs", "Environment")]
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"author": "fraud-team", "current_date": "2026-11-22", "pipeline_version": "2"},
+        {"pipeline_description": "Packages models."},
+        {"pipeline_s3_loc": "s3://artifacts-bucket/elsewhere"},
+        {"output_per_execution": False},
+        {"processing_instance_count": 2, "processing_volume_size": 30},
+        {"use_large_processing_instance": True},
+        {"instance_preferences": ["ml.m5.xlarge"]},
+        {"max_runtime_in_seconds": 60},
+        {"tags": {"team": "fraud"}},
+        {"volume_kms_key": "alias/volumes", "output_kms_key": "alias/packages"},
+        {"subnets": ["subnet-1"], "security_group_ids": ["sg-1"]},
+        {"enable_network_isolation": False},
+        {"enable_caching_package_step": False},
+        {"cache_expires_after": "P1D"},
+        {"retry_policies": []},
+        {"output_names": {"packaged_model_output": "package"}},
+    ],
+    ids=lambda change: ",".join(change),
+)
+def test_what_cannot_change_the_package_does_not_change_the_cache_key(
+    settings: dict[str, Any], change: dict[str, Any]
+) -> None:
+    source = UploadParameters().model_source()
+
+    def key(given: dict[str, Any]) -> str:
+        step = builder(PackageStepConfig(**given), environment=source.environment).create_step(
+            source.uri
+        )
+        return cached_by(render(step, *source.parameters))
+
+    assert key(settings) == key(settings | change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"packaging_script_uri": "s3://assets/9999.py"},
+        {"inference_scripts_uri": "s3://assets/9999.zip"},
+        {"extra_input_uris": {"vocabulary": "s3://assets/9999.zip"}},
+    ],
+    ids=lambda change: ",".join(change),
+)
+def test_what_ships_is_part_of_the_cache_key(
+    settings: dict[str, Any], change: dict[str, Any]
+) -> None:
+    folder = settings["source_dir"].parent / "vocabulary"
+    folder.mkdir()
+    config = PackageStepConfig(**settings, extra_inputs={"vocabulary": folder})
+    given = {"extra_input_uris": {"vocabulary": "s3://assets/89ab.zip"}, "environment": {"A": "b"}}
+    one, two = (
+        cached_by(render(builder(config, **arguments).create_step("s3://models/churn/")))
+        for arguments in (given, given | change)
+    )
+    assert one != two
+
+
+def training_step(framework: str, version: str, **image: str) -> Any:
+    with offline():
+        from sagemaker.core import image_uris
+        from sagemaker.core.shapes import OutputDataConfig, StoppingCondition
+        from sagemaker.mlops.workflow.steps import TrainingStep
+        from sagemaker.train import ModelTrainer
+        from sagemaker.train.configs import Compute, InputData
+
+        trainer = ModelTrainer(
+            training_image=image_uris.retrieve(
+                framework,
+                "eu-west-1",
+                version=version,
+                instance_type="ml.m5.xlarge",
+                image_scope="training",
+                **image,
+            ),
+            role="arn:aws:iam::111122223333:role/training",
+            sagemaker_session=offline_session(),
+            compute=Compute(instance_type="ml.m5.xlarge", instance_count=1, volume_size_in_gb=30),
+            output_data_config=OutputDataConfig(s3_output_path="s3://artifacts-bucket/training"),
+            stopping_condition=StoppingCondition(max_runtime_in_seconds=3600),
+            hyperparameters={"epochs": "10"},
+        )
+        data = InputData(channel_name="train", data_source="s3://artifacts-bucket/data")
+        return TrainingStep(name="Train", step_args=trainer.train(input_data_config=[data]))
+
+
+@pytest.mark.parametrize(
+    ("framework", "version", "image"),
+    [("xgboost", "1.7-1", {}), ("pytorch", "2.3", {"py_version": "py311"})],
+)
+def test_the_packaging_step_follows_a_training_step(
+    config: PackageStepConfig, framework: str, version: str, image: dict[str, str]
+) -> None:
+    train = training_step(framework, version, **image)
+    step = builder(config).create_step(train.properties.ModelArtifacts.S3ModelArtifacts, [train])
+    before, after = render_definition("churn", parameters=[], steps=[train, step])["Steps"]
+    assert before["Type"] == "Training"
+    assert framework in before["Arguments"]["AlgorithmSpecification"]["TrainingImage"]
+    assert after["DependsOn"] == ["Train"]
+    assert after["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] == {
+        "Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"
+    }
+
+
+def test_a_request_that_sagemaker_would_refuse_is_refused_here(settings: dict[str, Any]) -> None:
+    config = PackageStepConfig(
+        **settings, extra_inputs={f"part-{number}": "s3://models/x" for number in range(8)}
+    )
+    step = builder(config).create_step("s3://models/churn/")
+    expected = (
+        "SageMaker would refuse the step 'PackagingStep':\n"
+        "  ProcessingInputs has 11 elements; SageMaker takes at most 10"
+    )
+    with pytest.raises(InvalidRequestError, match=re.escape(expected)):
+        render(step)
+
+
 def test_the_script_leaves_out_what_the_contract_says() -> None:
     assert contract.LEFT_OUT == mims_package.ALWAYS_LEFT_OUT
 
 
 def test_the_script_has_the_contracts_flags_and_paths() -> None:
     """The contract stands twice, since the script can import nothing of the library."""
+    assert contract.script_arguments("x.py", zipped_extras=["a", "b"])[-4:] == [
+        *("--unzip-extra", "a"),
+        *("--unzip-extra", "b"),
+    ]
     passed = contract.script_arguments("inference.py")
     flags, values = passed[::2], passed[1::2]
     defaults = {

@@ -3,14 +3,20 @@
 from model_packaging.step.builder_base import StepBuilderBase
 from model_packaging.step.config import PackageStepConfig
 from model_packaging.step.definition import render_definition
+from model_packaging.step.messages import InvalidConfigError
 from model_packaging.step.model_source import ModelSource, UploadParameters
 from model_packaging.step.offline import offline, offline_session
 from model_packaging.step.packaging import MIMSPackagingStepBuilder
+from model_packaging.step.request import InvalidRequestError
+from model_packaging.step.retries import RetryPolicy
 
 __all__ = [
+    "InvalidConfigError",
+    "InvalidRequestError",
     "MIMSPackagingStepBuilder",
     "ModelSource",
     "PackageStepConfig",
+    "RetryPolicy",
     "StepBuilderBase",
     "UploadParameters",
     "offline",

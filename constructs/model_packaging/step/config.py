@@ -1,123 +1,163 @@
 """The settings of one packaging step."""
 
-import re
+import fnmatch
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-
-from model_packaging.step import contract
-
-# An unresolved CDK token: its value is known at deployment, so no rule can be applied to it.
-_CDK_TOKEN = re.compile(r"\$\{Token\[[^\]]+\]\}")
-# Stands in for a token while the text around it is checked; legal in every part of an S3 URI.
-_SAMPLE = "token"
-
-# "Bucket naming rules" in the Amazon S3 User Guide.
-_BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
-# "IAM policy elements: Variables and tags".
-_POLICY_SPECIAL = re.compile(r"[*?]|\$\{")
-# ExpireAfter is an ISO 8601 duration ("Caching pipeline steps").
-_ISO_8601_DURATION = re.compile(
-    r"P(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?"
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
 )
-# The SDK adds the packaging script as an input of this name.
-_SDK_CODE_INPUT = "code"
-_SHORTHAND_DURATION = re.compile(r"(\d+)\s*([dhm])", re.IGNORECASE)
 
+from model_packaging.step import contract, sklearn_image
+from model_packaging.step.messages import InvalidConfigError
+from model_packaging.step.retries import DEFAULT_RETRY_POLICIES, RetryPolicy
+from model_packaging.step.values import (
+    BucketName,
+    Environment,
+    InstancePreferences,
+    InstanceType,
+    Iso8601Duration,
+    KmsKey,
+    Location,
+    RelativePath,
+    S3Uri,
+    SageMakerShape,
+    SecurityGroups,
+    Subnets,
+    Tags,
+    Version,
+    extra_input_name,
+)
 
-def _s3_uri(value: str) -> str:
-    sample = _CDK_TOKEN.sub(_SAMPLE, value)
-    scheme, separator, rest = sample.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme != "s3" or not separator:
-        raise ValueError(f"{value!r} is not an S3 URI; write s3://<bucket>/<prefix>")
-    if not _BUCKET.fullmatch(bucket):
-        raise ValueError(
-            f"{value!r} names the bucket {bucket!r}, which S3 does not allow; a bucket name has "
-            "3 to 63 lower-case letters, digits, dots and hyphens"
-        )
-    if found := _POLICY_SPECIAL.search(sample):
-        raise ValueError(
-            f"{value!r} contains {found.group()!r}, which has a meaning in the job's policy; "
-            "choose a prefix without it"
-        )
-    if len(key.encode()) > 1024:
-        raise ValueError(f"{value!r} has a key of more than 1024 bytes, S3's limit; shorten it")
-    return value.rstrip("/")
-
-
-def _relative_path(value: str) -> str:
-    path = PurePosixPath(value)
-    if not value or path.is_absolute() or ".." in path.parts or path == PurePosixPath("."):
-        raise ValueError(f"{value!r} must be a relative path without '..', such as 'inference.py'")
-    return str(path)
-
-
-def _iso_8601_duration(value: str) -> str:
-    if _ISO_8601_DURATION.fullmatch(value):
-        return value
-    hint = "write an ISO 8601 duration such as 'P30D' (30 days) or 'PT12H' (12 hours)"
-    if shorthand := _SHORTHAND_DURATION.fullmatch(value):
-        count, unit = shorthand.groups()
-        hint = f"write {'P' if unit in 'dD' else 'PT'}{count}{unit.upper()}"
-    raise ValueError(f"{value!r} is not a duration that SageMaker understands; {hint}")
+# The predecessor's names of regions.
+REGION_ALIASES: Final[Mapping[str, str]] = {
+    "NA": "us-east-1",
+    "EU": "eu-west-1",
+    "FE": "us-west-2",
+}
 
 
 def _known_names(*known: str) -> AfterValidator:
     def check(names: dict[str, str]) -> dict[str, str]:
         if unknown := sorted(set(names) - set(known)):
-            raise ValueError(f"{unknown[0]!r} is none of {', '.join(known)}")
-        taken = [*names.values(), _SDK_CODE_INPUT]
-        if doubled := sorted({name for name in taken if taken.count(name) > 1}):
-            raise ValueError(f"the name {doubled[0]!r} is taken twice; write another one")
+            raise ValueError(f"{unknown[0]!r} is not a name here; write {' or '.join(known)}")
         return names
 
     return AfterValidator(check)
 
 
-S3Uri = Annotated[str, AfterValidator(_s3_uri)]
-RelativePath = Annotated[str, AfterValidator(_relative_path)]
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$|\$\{Token\[")]
-Iso8601Duration = Annotated[str, AfterValidator(_iso_8601_duration)]
+def _default_location(settings: dict[str, Any]) -> str:
+    """Where packages go if only the bucket is given."""
+    if not settings.get("bucket"):
+        return ""  # refused by its type
+    parts = [settings["bucket"], "packaged", settings["pipeline_name"]]
+    if version := settings.get("pipeline_version"):
+        parts.append(version)
+    return f"s3://{'/'.join(parts)}"
 
 
 class PackageStepConfig(BaseModel):
     """Settings of the packaging step: which scripts ship, where the package goes, what runs it.
 
+    Wherever a text stands, a CDK token may stand. What SageMaker limits is checked against its
+    own service model as botocore has it.
+
     Raises:
-        pydantic.ValidationError: Every setting that can't work, together, each with what was
-            given and what to write instead.
+        InvalidConfigError: Every setting that can't work, together, each with what was given and
+            what to write instead.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    pipeline_name: str = Field(
-        pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}$",
+    # --- The pipeline
+    author: str | None = Field(
+        default=None, min_length=1, description="Who answers for the pipeline. Becomes a tag."
+    )
+    current_date: date | None = Field(
+        default=None,
+        description="Date of this configuration, as YYYY-MM-DD. Becomes a tag. No default: the "
+        "clock must not change a template.",
+    )
+    region: str | None = Field(
+        default=None,
+        description="AWS region, or NA, EU or FE for us-east-1, eu-west-1 or us-west-2. Default: "
+        "the stack's.",
+    )
+    pipeline_name: Annotated[str, SageMakerShape("PipelineName")] = Field(
         description="Name of the SageMaker pipeline. Up to 256 letters, digits and hyphens.",
     )
-    pipeline_description: str | None = Field(
-        default=None, max_length=3072, description="Description shown beside the pipeline."
+    pipeline_description: Annotated[str, SageMakerShape("PipelineDescription")] | None = Field(
+        default=None, description="Description shown beside the pipeline."
+    )
+    pipeline_version: Version | None = Field(
+        default=None,
+        description="Version of the pipeline. Becomes a tag, and part of the default of "
+        "pipeline_s3_loc.",
+    )
+    bucket: BucketName | None = Field(
+        default=None, description="Bucket for packages, if pipeline_s3_loc is not given."
     )
     pipeline_s3_loc: S3Uri = Field(
-        description="S3 prefix below which every execution writes its package."
+        default_factory=_default_location,
+        description="S3 prefix below which every execution writes its package. Default: "
+        "s3://`bucket`/packaged/`pipeline_name`/`pipeline_version`.",
     )
-    source_dir: Path = Field(description="Folder of the inference scripts that ship in code/.")
+    output_per_execution: bool = Field(
+        default=True,
+        description="Whether each execution writes below its own id. Without it, executions "
+        "overwrite one another.",
+    )
+
+    # --- What is packaged
+    source_dir: Path | None = Field(
+        default=None,
+        description="Folder of the inference scripts that ship in code/. Default: "
+        "processing_source_dir.",
+    )
     inference_entry_point: RelativePath = Field(
         default="inference.py",
         description="Script in source_dir that the hosting container starts with.",
     )
+    extra_inputs: dict[Annotated[str, AfterValidator(extra_input_name)], Location] = Field(
+        default={},
+        description="Further content of the package, by the folder it lands in: an S3 prefix, or "
+        "a folder here.",
+    )
+    packaging_mode: Literal["auto", "splice", "stream"] = Field(
+        default="auto",
+        description="`splice` copies the compressed model, `stream` recompresses it, `auto` "
+        "splices where it can.",
+    )
+    existing_code: Literal["replace", "overlay", "refuse"] = Field(
+        default="replace",
+        description="What becomes of files that the model already has in code/.",
+    )
+
+    # --- The processing job
     processing_source_dir: Path | None = Field(
         default=None, description="Folder of the packaging script. Default: source_dir."
     )
     processing_entry_point: RelativePath = Field(
         default="mims_package.py", description="The packaging script, in processing_source_dir."
     )
-    processing_script_arguments: tuple[str, ...] = Field(
-        default=(), description="Further arguments for the packaging script."
+    processing_script_arguments: tuple[Annotated[str, SageMakerShape("ContainerArgument")], ...] = (
+        Field(default=(), description="Further arguments for the packaging script.")
     )
     processing_instance_count: int = Field(
-        default=1, ge=1, le=10, description="Instances of the processing job."
+        default=1,
+        ge=1,
+        le=10,
+        description="Instances of the processing job. The script works on one; more only repeat "
+        "its work.",
     )
     processing_volume_size: int = Field(
         default=500, ge=10, le=1000, description="Volume of each instance, in GB."
@@ -131,8 +171,19 @@ class PackageStepConfig(BaseModel):
     use_large_processing_instance: bool = Field(
         default=False, description="Whether the job runs on the large instance type."
     )
+    instance_preferences: InstancePreferences = Field(
+        default=(),
+        description="Instance types in order of preference: the first with capacity runs the job. "
+        "Instead of the large and the small type.",
+    )
     processing_framework_version: str = Field(
         default="1.2-1", description="Version of SageMaker's scikit-learn container."
+    )
+    max_runtime_in_seconds: (
+        Annotated[int, SageMakerShape("ProcessingMaxRuntimeInSeconds")] | None
+    ) = Field(default=None, description="When SageMaker stops the job. Default: after 24 hours.")
+    environment: Environment = Field(
+        default={}, description="Environment variables of the job. Names in MIMS_ are the step's."
     )
     input_names: Annotated[
         dict[str, str], _known_names(contract.MODEL_INPUT, contract.INFERENCE_SCRIPTS_INPUT)
@@ -143,10 +194,37 @@ class PackageStepConfig(BaseModel):
         },
         description="Name of each input in the definition.",
     )
-    output_names: Annotated[dict[str, str], _known_names(contract.PACKAGED_MODEL_OUTPUT)] = Field(
-        default={contract.PACKAGED_MODEL_OUTPUT: contract.PACKAGED_MODEL_OUTPUT},
+    output_names: Annotated[
+        dict[str, str],
+        _known_names(contract.PACKAGED_MODEL_OUTPUT, contract.PACKAGE_REPORT_OUTPUT),
+    ] = Field(
+        default={
+            contract.PACKAGED_MODEL_OUTPUT: contract.PACKAGED_MODEL_OUTPUT,
+            contract.PACKAGE_REPORT_OUTPUT: contract.PACKAGE_REPORT_OUTPUT,
+        },
         description="Name of each output in the definition.",
     )
+    tags: Tags = Field(default={}, description="Tags of the pipeline and of its jobs.")
+
+    # --- Encryption and network
+    volume_kms_key: KmsKey | None = Field(
+        default=None, description="KMS key of the instances' volumes: id, alias or ARN."
+    )
+    output_kms_key: KmsKey | None = Field(
+        default=None, description="KMS key of the package and the report: id, alias or ARN."
+    )
+    subnets: Subnets = Field(
+        default=(), description="Subnets that the job runs in. Together with security_group_ids."
+    )
+    security_group_ids: SecurityGroups = Field(
+        default=(), description="Security groups of the job. Together with subnets."
+    )
+    enable_network_isolation: bool = Field(
+        default=True,
+        description="Whether the container is cut off from every network. The script needs none.",
+    )
+
+    # --- Repeating and not repeating
     enable_caching_package_step: bool = Field(
         default=True,
         description="Whether SageMaker may reuse the result of an equal earlier execution.",
@@ -154,30 +232,142 @@ class PackageStepConfig(BaseModel):
     cache_expires_after: Iso8601Duration = Field(
         default="P30D", description="How old a reused result may be. An ISO 8601 duration."
     )
-    output_per_execution: bool = Field(
-        default=True,
-        description="Whether each execution writes below its own id. Without it, executions "
-        "overwrite one another.",
+    retry_policies: tuple[RetryPolicy, ...] = Field(
+        default=DEFAULT_RETRY_POLICIES,
+        description="What SageMaker tries again, and when. Default: service faults, throttling "
+        "and lack of capacity, with growing pauses.",
     )
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(
+        cls, settings: Any, handler: ModelWrapValidatorHandler["PackageStepConfig"]
+    ) -> "PackageStepConfig":
+        try:
+            return handler(settings)
+        except ValidationError as error:
+            raise InvalidConfigError.of(cls, error) from None
+
+    @field_validator("region")
+    @classmethod
+    def _region_has_a_container(cls, value: str | None) -> str | None:
+        if value is not None:
+            sklearn_image.require_region(
+                REGION_ALIASES.get(value, value), aliases=tuple(REGION_ALIASES)
+            )
+        return value
+
+    @field_validator("processing_framework_version")
+    @classmethod
+    def _version_has_a_container(cls, value: str) -> str:
+        sklearn_image.require_version(value)
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _variables_are_free(cls, value: dict[str, str]) -> dict[str, str]:
+        if taken := sorted(name for name in value if name.startswith("MIMS_")):
+            raise ValueError(f"{taken[0]!r} is a name of the step's own; drop the prefix MIMS_")
+        return value
+
     @model_validator(mode="after")
-    def _scripts_are_there(self) -> "PackageStepConfig":
-        if not self.source_dir.is_dir():
-            raise ValueError(
-                f"source_dir: {str(self.source_dir)!r} is not a folder; name the folder of the "
+    def _settings_agree(self) -> "PackageStepConfig":
+        problems = [
+            *self._location_problems(),
+            *self._source_problems(),
+            *self._name_problems(),
+            *self._job_problems(),
+        ]
+        if problems:
+            raise InvalidConfigError(problems)
+        return self
+
+    def _location_problems(self) -> list[str]:
+        bucket = self.pipeline_s3_loc.removeprefix("s3://").partition("/")[0]
+        if self.bucket is not None and self.bucket != bucket:
+            return [
+                f"bucket: {self.bucket!r} is not the bucket of pipeline_s3_loc "
+                f"{self.pipeline_s3_loc!r}; write one of the two settings"
+            ]
+        return []
+
+    def _source_problems(self) -> list[str]:
+        if self.source_dir is None and self.processing_source_dir is None:
+            return [
+                "source_dir: None is given; name the folder of the inference scripts in "
+                "source_dir, or a folder that also holds the packaging script in "
+                "processing_source_dir"
+            ]
+        problems = []
+        scripts = self.get_inference_source_dir()
+        if not scripts.is_dir():
+            problems.append(
+                f"source_dir: {str(scripts)!r} is not a folder; name the folder of the "
                 "inference scripts"
             )
-        if not (self.source_dir / self.inference_entry_point).is_file():
-            raise ValueError(
+        elif not (scripts / self.inference_entry_point).is_file():
+            problems.append(
                 f"inference_entry_point: {self.inference_entry_point!r} is not in "
-                f"{str(self.source_dir)!r}; add the script or name another one"
+                f"{str(scripts)!r}; add the script or name another one"
+            )
+        elif pattern := _left_out_by(self.inference_entry_point):
+            problems.append(
+                f"inference_entry_point: {self.inference_entry_point!r} does not ship, since "
+                f"{pattern!r} is left out of every package; rename it"
             )
         if not self.get_script_path().is_file():
-            raise ValueError(
+            problems.append(
                 f"processing_entry_point: {str(self.get_script_path())!r} is not a file; "
                 "set processing_source_dir to the folder of the packaging script"
             )
-        return self
+        problems += [
+            f"extra_inputs: {name!r} is the file {str(place)!r}; name a folder, whose content "
+            f"lands in {name}/"
+            for name, place in self.extra_inputs.items()
+            if isinstance(place, Path) and not place.is_dir()
+        ]
+        return problems
+
+    def _name_problems(self) -> list[str]:
+        problems = []
+        taken = [*self.input_names.values(), *self.extra_inputs, contract.SDK_CODE_INPUT]
+        for setting, names in (
+            ("input_names", taken),
+            ("output_names", [*self.get_output_names().values()]),
+        ):
+            problems += [
+                f"{setting}: the name {name!r} is taken twice; write another one"
+                for name in sorted({name for name in names if names.count(name) > 1})
+            ]
+        return problems
+
+    def _job_problems(self) -> list[str]:
+        problems = []
+        if self.instance_preferences:
+            types = {
+                "processing_instance_type_large",
+                "processing_instance_type_small",
+                "use_large_processing_instance",
+            }
+            problems += [
+                f"instance_preferences: {list(self.instance_preferences)} and {name} "
+                f"{getattr(self, name)!r} are both given; write one of the two settings"
+                for name in sorted(types & self.model_fields_set)
+            ]
+        if bool(self.subnets) != bool(self.security_group_ids):
+            given, missing = "subnets", "security_group_ids"
+            if not self.subnets:
+                given, missing = missing, given
+            problems.append(
+                f"{missing}: none is given, but {given} {list(getattr(self, given))} is; write "
+                "both, or neither"
+            )
+        return problems
+
+    @property
+    def aws_region(self) -> str | None:
+        """The AWS region of ``region``, such as ``us-east-1`` for ``NA``."""
+        return REGION_ALIASES.get(self.region, self.region) if self.region else None
 
     def get_input_names(self) -> dict[str, str]:
         """Name of each input in the definition, by its name in this library."""
@@ -185,7 +375,8 @@ class PackageStepConfig(BaseModel):
 
     def get_output_names(self) -> dict[str, str]:
         """Name of each output in the definition, by its name in this library."""
-        return dict(self.output_names)
+        # The predecessor's configurations do not name the report.
+        return {contract.PACKAGE_REPORT_OUTPUT: contract.PACKAGE_REPORT_OUTPUT, **self.output_names}
 
     def get_instance_type(self, size: Literal["large", "small"] | None = None) -> str:
         """Instance type of the processing job.
@@ -206,10 +397,39 @@ class PackageStepConfig(BaseModel):
             return self.processing_instance_type_large
         return self.processing_instance_type_small
 
+    def get_inference_source_dir(self) -> Path:
+        """Folder of the inference scripts: ``source_dir``, or else ``processing_source_dir``."""
+        folder = self.source_dir or self.processing_source_dir
+        assert folder is not None  # noqa: S101  # checked when the configuration was made
+        return folder
+
     def get_effective_source_dir(self) -> Path:
-        """Folder of the packaging script."""
-        return self.processing_source_dir or self.source_dir
+        """Folder of the packaging script: ``processing_source_dir``, or else ``source_dir``."""
+        folder = self.processing_source_dir or self.source_dir
+        assert folder is not None  # noqa: S101  # checked when the configuration was made
+        return folder
 
     def get_script_path(self) -> Path:
         """The packaging script."""
         return self.get_effective_source_dir() / self.processing_entry_point
+
+    def get_tags(self) -> dict[str, str]:
+        """Tags of the pipeline and its jobs: ``tags``, and who, when and which version."""
+        told = {
+            "author": self.author,
+            "configuration-date": self.current_date and self.current_date.isoformat(),
+            "pipeline-version": self.pipeline_version,
+        }
+        return {name: value for name, value in told.items() if value} | self.tags
+
+
+def _left_out_by(path: str) -> str | None:
+    parts = PurePosixPath(path).parts
+    return next(
+        (
+            pattern
+            for pattern in contract.LEFT_OUT
+            if any(fnmatch.fnmatchcase(part, pattern) for part in parts)
+        ),
+        None,
+    )

@@ -4,6 +4,7 @@ The script runs alone in a container and can import nothing of this package, so 
 stand twice: here, and as the defaults of ``scripts/mims_package.py``. A test compares them.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 # SageMaker mounts every input and collects every output below these paths
@@ -12,16 +13,28 @@ MODEL_DIR: Final = "/opt/ml/processing/input/model"
 SCRIPTS_DIR: Final = "/opt/ml/processing/input/script"
 EXTRA_DIR: Final = "/opt/ml/processing/input/extra"
 OUTPUT_DIR: Final = "/opt/ml/processing/output"
-REPORT_FILE: Final = "/opt/ml/processing/report/package_report.json"
+REPORT_DIR: Final = "/opt/ml/processing/report"
+REPORT_NAME: Final = "package_report.json"
+REPORT_FILE: Final = f"{REPORT_DIR}/{REPORT_NAME}"
 # A processing job's exit message is read from here ("DescribeProcessingJob", ExitMessage).
 MESSAGE_FILE: Final = "/opt/ml/output/message"
+# The job's own request, among it the URI of each input ("How Amazon SageMaker AI Processing
+# Configures Input and Output For Your Processing Container").
+JOB_CONFIG_FILE: Final = "/opt/ml/config/processingjobconfig.json"
 
 MODEL_INPUT: Final = "model_input"
 INFERENCE_SCRIPTS_INPUT: Final = "inference_scripts_input"
 PACKAGED_MODEL_OUTPUT: Final = "packaged_model_output"
+PACKAGE_REPORT_OUTPUT: Final = "package_report"
+# The SDK adds the packaging script as an input of this name.
+SDK_CODE_INPUT: Final = "code"
 
 # Below the execution's prefix in S3.
 PACKAGED_MODEL_FOLDER: Final = "packaged_model_artifacts"
+PACKAGE_REPORT_FOLDER: Final = "package_report"
+
+# The step's property file: what JsonGet reads the report by.
+PACKAGE_REPORT_PROPERTY_FILE: Final = "PackageReport"
 
 # Never part of the inference scripts, so that running or browsing them changes nothing.
 LEFT_OUT: Final = (
@@ -38,29 +51,38 @@ LEFT_OUT: Final = (
 MODEL_ETAG_VARIABLE: Final = "MIMS_MODEL_ETAG"
 
 
-def script_arguments(inference_entry_point: str) -> list[str]:
+def script_arguments(
+    inference_entry_point: str,
+    *,
+    mode: str = "auto",
+    existing_code: str = "replace",
+    zipped_extras: Sequence[str] = (),
+) -> list[str]:
     """The script's command line: every path it reads or writes, named.
 
     Args:
         inference_entry_point: File that must be among the inference scripts, such as
             ``inference.py``.
+        mode: ``auto``, ``splice`` or ``stream``.
+        existing_code: ``replace``, ``overlay`` or ``refuse``.
+        zipped_extras: Names of the extra inputs that arrive as one zip of their files.
 
     Returns:
         Arguments for ``mims_package.py``.
     """
-    return [
-        "--model-dir",
-        MODEL_DIR,
-        "--scripts-dir",
-        SCRIPTS_DIR,
-        "--extra-dir",
-        EXTRA_DIR,
-        "--output-dir",
-        OUTPUT_DIR,
-        "--report-file",
-        REPORT_FILE,
-        "--message-file",
-        MESSAGE_FILE,
-        "--inference-entry-point",
-        inference_entry_point,
-    ]
+    options = {
+        "--model-dir": MODEL_DIR,
+        "--scripts-dir": SCRIPTS_DIR,
+        "--extra-dir": EXTRA_DIR,
+        "--output-dir": OUTPUT_DIR,
+        "--report-file": REPORT_FILE,
+        "--message-file": MESSAGE_FILE,
+        "--job-config-file": JOB_CONFIG_FILE,
+        "--inference-entry-point": inference_entry_point,
+        "--mode": mode,
+        "--existing-code": existing_code,
+    }
+    arguments = [text for option in options.items() for text in option]
+    for name in zipped_extras:
+        arguments += ["--unzip-extra", name]
+    return arguments

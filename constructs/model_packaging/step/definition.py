@@ -1,15 +1,21 @@
 """A pipeline definition, rendered by the SageMaker SDK."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from model_packaging.step.offline import offline, offline_session
+from model_packaging.step.request import check_requests
 
 
 @offline()
 def render_definition(
-    pipeline_name: str, *, parameters: Sequence[Any], steps: Sequence[Any]
+    pipeline_name: str,
+    *,
+    parameters: Sequence[Any],
+    steps: Sequence[Any],
+    unknown: re.Pattern[str] | None = None,
 ) -> dict[str, Any]:
     """Render what ``CreatePipeline`` takes as its definition.
 
@@ -17,10 +23,14 @@ def render_definition(
         pipeline_name: Name of the pipeline.
         parameters: SDK pipeline parameters.
         steps: SDK steps, made with the offline session.
+        unknown: What stands for a text that is known at deployment only.
 
     Returns:
         The definition ("Amazon SageMaker Model Building Pipelines Pipeline Definition JSON
         Schema", version 2020-12-01), as parsed JSON.
+
+    Raises:
+        InvalidRequestError: SageMaker would refuse the job of a step.
     """
     from sagemaker.mlops.workflow.pipeline import Pipeline
 
@@ -33,4 +43,5 @@ def render_definition(
         sagemaker_session=offline_session(),
     )
     definition: dict[str, Any] = json.loads(pipeline.definition())
+    check_requests(definition, unknown=unknown)
     return definition

@@ -20,11 +20,13 @@ class ModelSource:
             upstream step's properties.
         parameters: SDK pipeline parameters that ``uri`` and ``environment`` use.
         environment: Environment variables of the job, whose values may be SDK expressions.
+        steps: SDK steps of the same pipeline that make the model.
     """
 
     uri: Any
     parameters: tuple[Any, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
+    steps: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

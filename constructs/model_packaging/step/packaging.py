@@ -1,19 +1,27 @@
 """The packaging step: a processing job that joins a model with its inference scripts."""
 
-from collections.abc import Mapping
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_packaging.step import contract
 from model_packaging.step.builder_base import StepBuilderBase
 from model_packaging.step.config import PackageStepConfig
 from model_packaging.step.offline import offline
+from model_packaging.step.values import s3_uri
 
 if TYPE_CHECKING:
     from sagemaker.core.shapes import ProcessingInput, ProcessingOutput
     from sagemaker.core.workflow.pipeline_context import PipelineSession
+    from sagemaker.core.workflow.properties import PropertyFile
+    from sagemaker.mlops.workflow.retry import SageMakerJobStepRetryPolicy, StepRetryPolicy
     from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, Step
 
     from model_packaging.step.sklearn_processor import SKLearnProcessor
+
+logger = logging.getLogger(__name__)
 
 _BASE_JOB_NAME_LIMIT = 30
 
@@ -26,9 +34,13 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         role: ARN of the role that the processing job assumes.
         packaging_script_uri: S3 URI of ``mims_package.py``.
         inference_scripts_uri: S3 URI of the inference scripts: a prefix, or one ``.zip``.
-        region: Region whose scikit-learn container runs the job. Default: the session's.
+        extra_input_uris: S3 URI of each extra input that the configuration names as a folder
+            here, by its name: one ``.zip``.
+        region: Region whose scikit-learn container runs the job. Default: the configuration's,
+            or else the given session's.
         image_uri: The container itself, where its region is known at deployment only.
-        environment: Environment variables of the job; values may be SDK expressions.
+        environment: Environment variables of the job beside the configuration's; values may be
+            SDK expressions.
         sagemaker_session: Session of the SDK objects. Default: the offline session.
     """
 
@@ -39,23 +51,40 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         role: str,
         packaging_script_uri: str,
         inference_scripts_uri: str,
+        extra_input_uris: Mapping[str, str] | None = None,
         region: str | None = None,
         image_uri: str | None = None,
         environment: Mapping[str, Any] | None = None,
         sagemaker_session: "PipelineSession | None" = None,
     ) -> None:
         super().__init__(config, role=role, sagemaker_session=sagemaker_session)
-        self.region = region
+        self.region = region or config.aws_region
+        if self.region is None and sagemaker_session is not None:
+            self.region = sagemaker_session.boto_region_name
         self.image_uri = image_uri
         self.packaging_script_uri = packaging_script_uri
         self.inference_scripts_uri = inference_scripts_uri
-        self.environment = dict(environment or {})
+        self.extra_input_uris = dict(extra_input_uris or {})
+        self.environment = {**config.environment, **(environment or {})}
+
+    @property
+    def package_report(self) -> "PropertyFile":
+        """The step's property file: read a field of the package report with ``JsonGet``."""
+        with offline():
+            from sagemaker.core.workflow.properties import PropertyFile
+
+            return PropertyFile(
+                name=contract.PACKAGE_REPORT_PROPERTY_FILE,
+                output_name=self.config.get_output_names()[contract.PACKAGE_REPORT_OUTPUT],
+                path=contract.REPORT_NAME,
+            )
 
     def validate_configuration(self) -> None:
-        """Check that every required input and output has a name.
+        """Check what the step needs beyond a valid configuration.
 
         Raises:
-            ValueError: Names what is missing.
+            ValueError: A required input or output has no name, no region is known, the chosen
+                instance type is not set, or an extra input has no place in S3.
         """
         required = (
             ("input_names", self.config.input_names, contract.MODEL_INPUT),
@@ -67,10 +96,23 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                 raise ValueError(
                     f"{setting}: {name!r} has no name in {names!r}; add {{{name!r}: {name!r}}}"
                 )
+        if self.region is None and self.image_uri is None:
+            raise ValueError(
+                "region: None is given, and the container's registry differs by region; set "
+                "region in the configuration, or pass it to the builder"
+            )
+        for name, place in self.config.extra_inputs.items():
+            if isinstance(place, Path) and name not in self.extra_input_uris:
+                raise ValueError(
+                    f"extra_inputs: {name!r} is the folder {str(place)!r}; upload it as a zip and "
+                    f"pass extra_input_uris={{{name!r}: 's3://…'}}, or use the CDK construct"
+                )
 
     @offline()
     def create_step(
-        self, model_artifacts_input_source: Any, dependencies: "list[Step | str] | None" = None
+        self,
+        model_artifacts_input_source: Any,
+        dependencies: "Sequence[Step | str] | None" = None,
     ) -> "ProcessingStep":
         """Build the step.
 
@@ -83,30 +125,40 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
             The SDK's ``ProcessingStep``, ready for a ``Pipeline``.
 
         Raises:
-            ValueError: A required input or output has no name, or the framework version or the
-                region has no container.
+            ValueError: What :meth:`validate_configuration` raises, the region has no container,
+                the source is no S3 URI, or SageMaker would refuse the job.
         """
         from sagemaker.mlops.workflow.steps import ProcessingStep
 
         self.validate_configuration()
+        if isinstance(model_artifacts_input_source, str):
+            try:
+                s3_uri(model_artifacts_input_source)
+            except ValueError as error:
+                raise ValueError(f"model_artifacts_input_source: {error}") from None
+        if isinstance(dependencies, str):
+            raise ValueError(
+                f"dependencies: {dependencies!r} is one name; write [{dependencies!r}]"
+            )
+        name = self._get_step_name("Package")
+        logger.info("%s packages %s", name, _shown(model_artifacts_input_source))
         processor = self._create_processor()
         return ProcessingStep(
-            name=self._get_step_name("Package"),
+            name=name,
             step_args=processor.run(
                 code=self.packaging_script_uri,
                 inputs=self._get_processing_inputs(model_artifacts_input_source),
                 outputs=self._get_processing_outputs(),
-                arguments=[
-                    *contract.script_arguments(self.config.inference_entry_point),
-                    *self.config.processing_script_arguments,
-                ],
+                arguments=self._get_job_arguments(),
             ),
-            depends_on=dependencies,
+            depends_on=list(dependencies) if dependencies else None,
             cache_config=self._get_cache_config(),
+            property_files=[self.package_report],
+            retry_policies=self._get_retry_policies(),
         )
 
     def create_packaging_step(
-        self, model_data: Any, dependencies: "list[Step | str] | None" = None
+        self, model_data: Any, dependencies: "Sequence[Step | str] | None" = None
     ) -> "ProcessingStep":
         """The old name of :meth:`create_step`."""
         return self.create_step(model_data, dependencies)
@@ -117,32 +169,53 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
 
         from model_packaging.step.sklearn_processor import SKLearnProcessor
 
-        pipeline = self._sanitize_name_for_sagemaker(
-            self.config.pipeline_name, _BASE_JOB_NAME_LIMIT
-        )
+        config = self.config
+        pipeline = self._sanitize_name_for_sagemaker(config.pipeline_name, _BASE_JOB_NAME_LIMIT)
+        preferences = [{"InstanceType": name} for name in config.instance_preferences]
         return SKLearnProcessor(
-            self.config.processing_framework_version,
+            config.processing_framework_version,
             region=self.region,
             image_uri=self.image_uri,
             role=self.role,
-            instance_count=self.config.processing_instance_count,
-            instance_type=self.config.get_instance_type(),
-            volume_size_in_gb=self.config.processing_volume_size,
+            instance_count=config.processing_instance_count,
+            instance_type=None if preferences else config.get_instance_type(),
+            instance_preferences=preferences or None,
+            volume_size_in_gb=config.processing_volume_size,
+            volume_kms_key=config.volume_kms_key,
+            output_kms_key=config.output_kms_key,
+            max_runtime_in_seconds=config.max_runtime_in_seconds,
             base_job_name=f"{pipeline}-mims-pkg",
             env=self.environment or None,
-            # The script needs no network; S3 is read and written by the service beside it.
-            network_config=NetworkConfig(enable_network_isolation=True),
+            tags=[{"Key": key, "Value": value} for key, value in config.get_tags().items()] or None,
+            network_config=NetworkConfig(
+                enable_network_isolation=config.enable_network_isolation,
+                subnets=list(config.subnets) or None,
+                security_group_ids=list(config.security_group_ids) or None,
+            ),
             sagemaker_session=self.session,
         )
+
+    def _get_job_arguments(self) -> list[str]:
+        config = self.config
+        return [
+            *contract.script_arguments(
+                config.inference_entry_point,
+                mode=config.packaging_mode,
+                existing_code=config.existing_code,
+                zipped_extras=sorted(self.extra_input_uris),
+            ),
+            *config.processing_script_arguments,
+        ]
 
     @offline()
     def _get_processing_inputs(self, model: Any) -> "list[ProcessingInput]":
         from sagemaker.core.shapes import ProcessingInput, ProcessingS3Input
 
         names = self.config.get_input_names()
+        extras = {**self.config.extra_inputs, **self.extra_input_uris}
         return [
             ProcessingInput(
-                input_name=names[name],
+                input_name=name,
                 s3_input=ProcessingS3Input(
                     s3_uri=uri,
                     local_path=directory,
@@ -151,44 +224,54 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                 ),
             )
             for name, uri, directory in (
-                (contract.MODEL_INPUT, model, contract.MODEL_DIR),
+                (names[contract.MODEL_INPUT], model, contract.MODEL_DIR),
                 (
-                    contract.INFERENCE_SCRIPTS_INPUT,
+                    names[contract.INFERENCE_SCRIPTS_INPUT],
                     self.inference_scripts_uri,
                     contract.SCRIPTS_DIR,
                 ),
+                *((name, extras[name], f"{contract.EXTRA_DIR}/{name}") for name in sorted(extras)),
             )
         ]
 
     @offline()
     def _get_processing_outputs(self) -> "list[ProcessingOutput]":
         from sagemaker.core.shapes import ProcessingOutput, ProcessingS3Output
-        from sagemaker.core.workflow.execution_variables import ExecutionVariables
-        from sagemaker.core.workflow.functions import Join
 
-        prefix = f"{self.config.pipeline_s3_loc}/{self._get_step_name('Package')}"
-        destination: Any = f"{prefix}/{contract.PACKAGED_MODEL_FOLDER}"
-        if self.config.output_per_execution:
-            # Events may be delivered twice; two executions must not write to the same place.
-            destination = Join(
-                on="/",
-                values=[
-                    prefix,
-                    ExecutionVariables.PIPELINE_EXECUTION_ID,
-                    contract.PACKAGED_MODEL_FOLDER,
-                ],
-            )
+        names = self.config.get_output_names()
         return [
             ProcessingOutput(
-                output_name=self.config.get_output_names()[contract.PACKAGED_MODEL_OUTPUT],
+                output_name=names[output],
                 s3_output=ProcessingS3Output(
-                    s3_uri=destination,
-                    local_path=contract.OUTPUT_DIR,
+                    s3_uri=self._get_destination(folder),
+                    local_path=directory,
                     # An archive that is still being written never leaves the instance.
                     s3_upload_mode="EndOfJob",
                 ),
             )
+            for output, folder, directory in (
+                (
+                    contract.PACKAGED_MODEL_OUTPUT,
+                    contract.PACKAGED_MODEL_FOLDER,
+                    contract.OUTPUT_DIR,
+                ),
+                (
+                    contract.PACKAGE_REPORT_OUTPUT,
+                    contract.PACKAGE_REPORT_FOLDER,
+                    contract.REPORT_DIR,
+                ),
+            )
         ]
+
+    def _get_destination(self, folder: str) -> Any:
+        from sagemaker.core.workflow.execution_variables import ExecutionVariables
+        from sagemaker.core.workflow.functions import Join
+
+        prefix = f"{self.config.pipeline_s3_loc}/{self._get_step_name('Package')}"
+        if not self.config.output_per_execution:
+            return f"{prefix}/{folder}"
+        # Events may be delivered twice; two executions must not write to the same place.
+        return Join(on="/", values=[prefix, ExecutionVariables.PIPELINE_EXECUTION_ID, folder])
 
     @offline()
     def _get_cache_config(self) -> "CacheConfig | None":
@@ -197,3 +280,36 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         if not self.config.enable_caching_package_step:
             return None
         return CacheConfig(enable_caching=True, expire_after=self.config.cache_expires_after)
+
+    @offline()
+    def _get_retry_policies(self) -> "list[StepRetryPolicy | SageMakerJobStepRetryPolicy]":
+        from sagemaker.mlops.workflow.retry import (
+            SageMakerJobExceptionTypeEnum,
+            SageMakerJobStepRetryPolicy,
+            StepExceptionTypeEnum,
+            StepRetryPolicy,
+        )
+
+        policies = []
+        for policy in self.config.retry_policies:
+            kind, faults = StepRetryPolicy, StepExceptionTypeEnum
+            if policy.of_the_job:
+                kind, faults = SageMakerJobStepRetryPolicy, SageMakerJobExceptionTypeEnum
+            # Not faults(value): the SDK's enumerations answer every call with their first member.
+            known = {fault.value: fault for fault in faults}
+            policies.append(
+                kind(
+                    exception_types=[known[fault] for fault in policy.exceptions],
+                    interval_seconds=policy.interval_seconds,
+                    backoff_rate=policy.backoff_rate,
+                    max_attempts=policy.max_attempts,
+                    expire_after_mins=policy.expire_after_mins,
+                )
+            )
+        return policies
+
+
+def _shown(value: Any) -> str:
+    """A value for a log line; a pipeline variable refuses to become a text."""
+    expression = getattr(value, "expr", None)
+    return str(value) if expression is None else json.dumps(expression)

@@ -1,0 +1,95 @@
+"""Faults of a configuration, in words that say which setting, what was given and what to write."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from model_packaging.step.service_model import closest
+
+
+class InvalidConfigError(Exception):  # pydantic would wrap a ValueError once more
+    """Every fault of one configuration.
+
+    Attributes:
+        problems: One line for each, beginning with the setting's name.
+    """
+
+    def __init__(self, problems: Sequence[str], what: str = "PackageStepConfig") -> None:
+        self.problems = tuple(problems)
+        count = "1 fault" if len(self.problems) == 1 else f"{len(self.problems)} faults"
+        super().__init__("\n  ".join([f"{what} has {count}:", *self.problems]))
+
+    @classmethod
+    def of(cls, model: type[BaseModel], error: ValidationError) -> "InvalidConfigError":
+        """The faults that pydantic found.
+
+        Args:
+            model: The configuration's class.
+            error: What validating it raised.
+        """
+        problems = [line for fault in error.errors() for line in _problems(model, fault)]
+        return cls(list(dict.fromkeys(problems)), what=model.__name__)
+
+
+def _problems(model: type[BaseModel], fault: ErrorDetails) -> Iterator[str]:
+    context = fault.get("ctx", {})
+    if fault["type"] == "default_factory_not_called":
+        return  # the setting that it depends on is reported
+    where, given = _path(fault["loc"]), fault["input"]
+    field = model.model_fields.get(str(fault["loc"][0])) if fault["loc"] else None
+    match fault["type"]:
+        case "missing":
+            yield f"{where}: is required"
+        case "extra_forbidden":
+            near = closest(where, list(model.model_fields))
+            hint = f"did you mean {near!r}?" if near else "remove it"
+            yield f"{where}: {given!r} is given, but there is no such setting; {hint}"
+        case "value_error":
+            yield f"{where}: {context['error']}"
+        case "literal_error":
+            yield f"{where}: {given!r} is none of them; write one of {context['expected']}"
+        case "string_too_short" | "too_short":
+            if not given:  # else its elements are reported
+                yield f"{where}: {given!r} is empty; write at least {context['min_length']}"
+        case "greater_than_equal" | "less_than_equal":
+            yield f"{where}: {given!r} is out of range; write {_range(field, context)}"
+        case "int_parsing" | "int_type" | "int_from_float" | "float_parsing" | "float_type":
+            yield f"{where}: {given!r} is not a number that fits; write {_range(field, context)}"
+        case "bool_parsing" | "bool_type":
+            yield f"{where}: {given!r} is neither; write true or false"
+        case "string_type":
+            yield f"{where}: {given!r} is not a text; write it in quotes"
+        case "date_from_datetime_parsing" | "date_parsing" | "date_type":
+            yield f"{where}: {given!r} is not a date; write it as YYYY-MM-DD"
+        case _:
+            yield f"{where}: {given!r} can't be used; {fault['msg'].lower()}"
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """``('retry_policies', 0, 'max_attempts')`` as ``retry_policies[0].max_attempts``."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part != "[key]" and not part.startswith(("function-", "literal[", "lax-or-strict")):
+            text += f".{part}" if text else part
+    return text
+
+
+def _range(field: Any, context: Mapping[str, Any]) -> str:
+    bounds = {
+        name: getattr(item, name)
+        for item in getattr(field, "metadata", ())
+        for name in ("ge", "le")
+        if hasattr(item, name)
+    } or context
+    match bounds:
+        case {"ge": least, "le": most}:
+            return f"a number from {least} to {most}"
+        case {"ge": least}:
+            return f"at least {least}"
+        case {"le": most}:
+            return f"at most {most}"
+    return "a number"

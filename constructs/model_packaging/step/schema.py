@@ -1,0 +1,50 @@
+"""Writes down what ``PackageStepConfig`` takes: a JSON schema, and the table of a README.
+
+python -m model_packaging.step.schema [README.md]
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from pydantic_core import PydanticUndefined
+
+from model_packaging.step.config import PackageStepConfig
+
+_TABLE_HEAD = "| setting | default | meaning |\n| --- | --- | --- |\n"
+
+
+def config_schema() -> str:
+    """The JSON schema of :class:`PackageStepConfig`, as a text."""
+    return json.dumps(PackageStepConfig.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def config_table() -> str:
+    """Every setting of :class:`PackageStepConfig` with its default and meaning, in Markdown."""
+    rows = []
+    for name, field in PackageStepConfig.model_fields.items():
+        default = "none"
+        if field.is_required():
+            default = "required"
+        elif name.endswith("_names"):
+            default = "each its own name"
+        elif name == "retry_policies":
+            default = "two policies"
+        elif field.default not in (None, (), {}, PydanticUndefined):
+            default = f"`{field.default}`"
+        rows.append(f"| `{name}` | {default} | {field.description} |\n")
+    return _TABLE_HEAD + "".join(rows)
+
+
+def _write_table(file: Path) -> None:
+    before, head, rest = file.read_text().partition(_TABLE_HEAD)
+    if not head:
+        raise SystemExit(f"{file} has no table that begins with {_TABLE_HEAD.splitlines()[0]!r}")
+    rest = rest[rest.index("\n\n") + 1 :] if "\n\n" in rest else ""
+    file.write_text(before + config_table() + rest)
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("package_step_config.schema.json").write_text(config_schema())
+    for name in sys.argv[1:]:
+        _write_table(Path(name))

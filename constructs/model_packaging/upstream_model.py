@@ -1,0 +1,70 @@
+"""A model that earlier steps of the same pipeline make."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aws_cdk import aws_s3 as s3
+
+from model_packaging.definition_bridge import DefinitionBridge
+from model_packaging.step import ModelSource, offline, offline_session
+
+if TYPE_CHECKING:
+    from sagemaker.core.workflow.pipeline_context import PipelineSession
+
+_T = TypeVar("_T")
+
+
+class StepContext:
+    """What steps of one's own need so that they render offline and with deploy-time values."""
+
+    def __init__(self, bridge: DefinitionBridge) -> None:
+        self._bridge = bridge
+
+    @property
+    def session(self) -> "PipelineSession":
+        """The session for every SDK object: it has no credentials and opens no connection."""
+        return offline_session()
+
+    def hide(self, value: _T) -> _T:
+        """Make a value that may contain CDK tokens fit for the SDK.
+
+        Args:
+            value: A text, or texts in a list, tuple or dictionary. Anything else is returned as
+                it is.
+        """
+        return self._bridge.hide(value)
+
+    def hide_role(self, role_arn: str) -> str:
+        """Make a role's ARN fit for the SDK."""
+        return self._bridge.hide_role(role_arn)
+
+
+@dataclass(frozen=True)
+class UpstreamModel:
+    """A model that steps before the packaging step make, such as a training step.
+
+    Attributes:
+        build: Called once, offline, with the :class:`StepContext`. Imports the SDK, builds the
+            steps, and returns them together with the model's S3 URI, such as
+            ``train.properties.ModelArtifacts.S3ModelArtifacts``.
+        bucket: Bucket that the steps write the model to.
+        prefix: Beginning of the keys that they write, such as ``training/``.
+        parameters: SDK pipeline parameters that the steps use, by a function for the same reason.
+    """
+
+    build: Callable[[StepContext], tuple[Sequence[Any], Any]]
+    bucket: s3.IBucket
+    prefix: str
+    parameters: Callable[[], Sequence[Any]] = tuple
+
+    @property
+    def key_pattern(self) -> str:
+        """The keys that the job must be able to read."""
+        return f"{self.prefix}*"
+
+    def model_source(self, context: StepContext) -> ModelSource:
+        """What the packaging step reads, and the steps that make it."""
+        with offline():
+            steps, uri = self.build(context)
+            return ModelSource(uri=uri, parameters=tuple(self.parameters()), steps=tuple(steps))
