@@ -82,12 +82,8 @@ def is_allowed(
 def _applies(statement: Statement, request: Request) -> bool:
     return (
         _element(statement, "Action", request.action.lower(), _action_matches)
-        # A trust policy has no resource: it is the role's own.
         and (
-            "Principal" in statement
-            and "Resource" not in statement
-            and "NotResource" not in statement
-            or _element(statement, "Resource", request.resource, _arn_matches)
+            _is_trust(statement) or _element(statement, "Resource", request.resource, _arn_matches)
         )
         and all(
             _condition(operator, key, _strings(wanted), request.context)
@@ -95,6 +91,11 @@ def _applies(statement: Statement, request: Request) -> bool:
             for key, wanted in keys.items()
         )
     )
+
+
+def _is_trust(statement: Statement) -> bool:
+    """Whether a statement names no resource because it is the role's own trust policy."""
+    return "Principal" in statement and not {"Resource", "NotResource"} & set(statement)
 
 
 def _element(statement: Statement, name: str, value: str, matches: Any) -> bool:
@@ -110,7 +111,7 @@ def _names(statement: Statement, request: Request) -> str | None:
     if "Principal" not in statement:
         raise UnsupportedError(f"a resource's statement has a Principal: {statement}")
     principal = statement["Principal"]
-    if principal == "*":
+    if principal in ("*", {"AWS": "*"}):
         return "direct"
     if unknown := set(principal) - {"AWS", "Service"}:
         raise UnsupportedError(f"principals of type {sorted(unknown)}")
@@ -174,16 +175,11 @@ def _arn_matches(pattern: str, arn: str) -> bool:
 
 _OPERATORS: dict[str, Any] = {
     "StringEquals": str.__eq__,
-    "StringEqualsIgnoreCase": lambda wanted, actual: wanted.lower() == actual.lower(),
     "StringLike": _wildcard_matches,
     "ArnEquals": _arn_matches,  # both ArnEquals and ArnLike take wildcards
     "ArnLike": _arn_matches,
     "Bool": lambda wanted, actual: wanted.lower() == actual.lower(),
-    "NumericEquals": lambda wanted, actual: float(actual) == float(wanted),
     "NumericLessThan": lambda wanted, actual: float(actual) < float(wanted),
-    "NumericLessThanEquals": lambda wanted, actual: float(actual) <= float(wanted),
-    "NumericGreaterThan": lambda wanted, actual: float(actual) > float(wanted),
-    "NumericGreaterThanEquals": lambda wanted, actual: float(actual) >= float(wanted),
 }
 
 

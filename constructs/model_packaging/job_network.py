@@ -43,7 +43,8 @@ class JobNetwork(Construct):
         security_group: The job's security group.
 
     Raises:
-        ValueError: No subnet matches, or the prefix list's id isn't one.
+        ValueError: No subnet matches, the prefix list's id isn't one, or a gateway endpoint is
+            wanted for subnets whose route tables aren't known.
     """
 
     def __init__(
@@ -81,6 +82,8 @@ class JobNetwork(Construct):
         return group
 
     def _build_s3_endpoint(self, vpc: ec2.IVpc) -> None:
+        for subnet in self._subnets:
+            _check_route_table(subnet)
         ec2.GatewayVpcEndpoint(
             self,
             "S3Endpoint",
@@ -100,13 +103,15 @@ class JobNetwork(Construct):
             allow_all_outbound=False,
         )
         group.connections.allow_from(self.security_group, _HTTPS, "HTTPS from the job")
+        # An interface endpoint takes one subnet in each zone; the others reach it there.
+        zones = {subnet.availability_zone: subnet for subnet in reversed(self._subnets)}
         for service in services:
             ec2.InterfaceVpcEndpoint(
                 self,
                 f"Endpoint-{service.short_name}",
                 vpc=vpc,
                 service=service,
-                subnets=ec2.SubnetSelection(subnets=self._subnets),
+                subnets=ec2.SubnetSelection(subnets=list(reversed(zones.values()))),
                 security_groups=[group],
                 open=False,
             )
@@ -131,6 +136,17 @@ def _select(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> list[ec2.IS
             "with subnets=SubnetSelection(…)"
         )
     return subnets
+
+
+def _check_route_table(subnet: ec2.ISubnet) -> None:
+    try:
+        _ = subnet.route_table.route_table_id
+    except RuntimeError:  # jsii's way to say that an imported subnet has none
+        raise ValueError(
+            f"{subnet.node.path} has no known route table, so s3_endpoint would serve nobody; "
+            "import the VPC with its route tables (private_subnet_route_table_ids) or leave "
+            "s3_endpoint out"
+        ) from None
 
 
 def _s3(prefix_list_id: str | None) -> ec2.IPeer:
