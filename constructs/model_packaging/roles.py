@@ -305,7 +305,7 @@ class PackagingRoles(Construct):
         )
 
     def _grant_logs_and_metrics(self) -> None:
-        group = f"{self._arn('logs', 'log-group', _LOG_GROUP, sep=':')}"
+        group = self._arn("logs", "log-group", _LOG_GROUP, sep=":")
         self._allow(
             self.job_role,
             actions=[
