@@ -7,6 +7,7 @@ from model_packaging.step import MIMSPackagingStepBuilder, PackageStepConfig, St
 
 if TYPE_CHECKING:
     from model_packaging.artifact_bucket import ArtifactBucket
+    from model_packaging.job_network import JobNetwork
     from model_packaging.model_upload import ModelUpload
     from model_packaging.packaging_pipeline import PackagingPipeline
     from model_packaging.pipeline_trigger import PipelineTrigger
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtifactBucket",
+    "JobNetwork",
     "MIMSPackagingStepBuilder",
     "ModelUpload",
     "PackageStepConfig",
@@ -29,6 +31,7 @@ __all__ = [
 # Imported when asked for: the step half works without the CDK and its Node.
 _CONSTRUCTS = {
     "ArtifactBucket": "artifact_bucket",
+    "JobNetwork": "job_network",
     "ModelUpload": "model_upload",
     "PackagingPipeline": "packaging_pipeline",
     "PackagingRoles": "roles",
