@@ -202,7 +202,7 @@ class Deployed:
             for key, named in keys.items():
                 values |= {f"{mapping}.{key}.{name}": value for name, value in named.items()}
         for logical_id, resource in template["Resources"].items():
-            values |= _names_of(logical_id, resource["Type"], resource["Properties"])
+            values |= _names_of(logical_id, resource["Type"], resource.get("Properties", {}))
         self.names = values
         self.resources: dict[str, Any] = resolve(template["Resources"], values)
 
@@ -213,7 +213,7 @@ class Deployed:
             for logical_id, resource in self.resources.items()
             if resource["Type"] == kind
             and all(
-                str(resource["Properties"].get(name, "")).startswith(value)
+                str(resource.get("Properties", {}).get(name, "")).startswith(value)
                 for name, value in properties.items()
             )
         )

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from model_packaging.definition_bridge import DefinitionBridge
 from model_packaging.model_upload import ModelUpload
-from model_packaging.roles import PackagingRoles
+from model_packaging.roles import JobType, PackagingRoles
 from model_packaging.step import (
     MIMSPackagingStepBuilder,
     PackageStepConfig,
@@ -134,6 +134,7 @@ class PackagingPipeline(Construct):
         return s3_assets.Asset(self, construct_id, path=path, exclude=left_out)
 
     def _build_roles(self) -> PackagingRoles:
+        config = self._config
         roles = PackagingRoles(
             self,
             "Roles",
@@ -141,22 +142,41 @@ class PackagingPipeline(Construct):
                 service="ecr",
                 account=self._image_account(),
                 resource="repository",
-                resource_name=image_repository(self._config.processing_framework_version),
+                resource_name=image_repository(config.processing_framework_version),
             ),
+            pipeline_name=self.pipeline_name,
         )
         roles.grant_read(self.model.bucket.bucket_arn, self.model.key_pattern)
         if key := self.model.bucket.encryption_key:
-            key.grant_encrypt_decrypt(roles.job_role)
+            roles.grant_key(key)
         assets = (self._packaging_script, self._inference_scripts, *self._extra_inputs.values())
         roles.grant_read(assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets))
-        for place in self._config.extra_inputs.values():
+        for place in config.extra_inputs.values():
             if isinstance(place, str):
                 bucket, _, prefix = place.removeprefix("s3://").partition("/")
                 roles.grant_read(f"arn:{Aws.PARTITION}:s3:::{bucket}", f"{prefix}*")
         roles.grant_write(
             f"arn:{Aws.PARTITION}:s3:::{self.packaged_s3_uri.removeprefix('s3://')}/*"
         )
+        if config.output_kms_key:
+            roles.grant_output_key(self._key_arn("output_kms_key", config.output_kms_key))
+        if config.volume_kms_key:
+            roles.grant_volume_key(self._key_arn("volume_kms_key", config.volume_kms_key))
+        if config.subnets:
+            roles.grant_network(
+                subnet_ids=config.subnets, security_group_ids=config.security_group_ids
+            )
         return roles
+
+    def _key_arn(self, setting: str, key: str) -> str:
+        if Token.is_unresolved(key) or key.startswith("arn:"):
+            return key
+        if "/" in key:
+            raise ValueError(
+                f"{setting}: {key!r} is an alias, which a policy can't name; write the key's id or "
+                "ARN"
+            )
+        return Stack.of(self).format_arn(service="kms", resource="key", resource_name=key)
 
     def _render(self) -> dict[str, Any]:
         hide = self._bridge.hide
@@ -178,13 +198,25 @@ class PackagingPipeline(Construct):
             image_uri=hide(self._image_uri()),
             environment=source.environment,
         )
-        return render_definition(
+        definition = render_definition(
             # The definition does not hold the name.
             "pipeline" if Token.is_unresolved(self.pipeline_name) else self.pipeline_name,
             parameters=source.parameters,
             steps=[*source.steps, builder.create_step(source.uri, source.steps)],
             unknown=self._bridge.PLACEHOLDER,
         )
+        self._allow_upstream_jobs(definition)
+        return definition
+
+    def _allow_upstream_jobs(self, definition: dict[str, Any]) -> None:
+        """Let the pipeline run the jobs of the steps before the packaging step, the last one."""
+        types: dict[str, JobType] = {"Processing": "processing", "Training": "training"}
+        for step in definition["Steps"][:-1]:
+            role = step.get("Arguments", {}).get("RoleArn")
+            if step["Type"] in types and isinstance(role, str):
+                self.roles.allow_jobs(
+                    types[step["Type"]], self._bridge.show_text(role), step_name=step["Name"]
+                )
 
     def _build_pipeline(self, definition: dict[str, Any]) -> sagemaker.CfnPipeline:
         pipeline = sagemaker.CfnPipeline(

@@ -44,6 +44,9 @@ class StepContext:
 class UpstreamModel:
     """A model that steps before the packaging step make, such as a training step.
 
+    The pipeline's role may run the jobs of training and processing steps and pass the roles that
+    they name. What steps of other types need, grant to ``roles.pipeline_role`` of the pipeline.
+
     Attributes:
         build: Called once, offline, with the :class:`StepContext`. Imports the SDK, builds the
             steps, and returns them together with the model's S3 URI, such as

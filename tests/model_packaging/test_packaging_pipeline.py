@@ -20,6 +20,7 @@ from model_packaging import (
 )
 from model_packaging.step.sklearn_image import image_uri
 from tests.definitions import definition_of, resolve
+from tests.policies import ACCOUNT, REGION, Deployed, Request, is_allowed
 
 
 def pipeline_in(stack: Stack, settings: dict[str, Any], **upload: Any) -> PackagingPipeline:
@@ -138,7 +139,7 @@ def test_the_job_may_use_the_key_of_an_encrypted_bucket(settings: dict[str, Any]
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         for action in statement["Action"]
     }
-    assert {"kms:Decrypt", "kms:GenerateDataKey*"} <= actions
+    assert {"kms:Decrypt", "kms:GenerateDataKey"} <= actions
 
 
 def test_a_name_in_upper_case_can_be_started_under_both_spellings(settings: dict[str, Any]) -> None:
@@ -286,7 +287,10 @@ def test_upstream_steps_join_the_pipeline(settings: dict[str, Any]) -> None:
     stack = Stack(App(), "Stack")
     bucket = s3.Bucket(stack, "Bucket")
     role = iam.Role(
-        stack, "TrainingRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")
+        stack,
+        "TrainingRole",
+        assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+        role_name="training",
     )
 
     def train(context: StepContext) -> tuple[list[Any], Any]:
@@ -324,5 +328,21 @@ def test_upstream_steps_join_the_pipeline(settings: dict[str, Any]) -> None:
     assert second["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] == {
         "Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"
     }
+
+    deployed = Deployed(template_of(stack))
+    pipeline_role = deployed.find("AWS::IAM::Role", Description="Assumed by the pipeline")
+    statements = deployed.identity(pipeline_role)
+    training_role = deployed.arn(deployed.find("AWS::IAM::Role", RoleName="training"))
+    job = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/pipelines-abc-Train-def-0"
+    passed = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+
+    def may(action: str, resource: str, **context: Any) -> bool:
+        caller = deployed.arn(pipeline_role)
+        return is_allowed(Request(caller, action, resource, **context), statements)
+
+    assert may("sagemaker:CreateTrainingJob", job)
+    assert may("iam:PassRole", training_role, context=passed)
+    assert not may("sagemaker:CreateTrainingJob", job.replace("Train-", "Other-"))
+
     with pytest.raises(ValueError, match="no event tells of it"):
         PipelineTrigger(stack, "Trigger", pipeline=pipeline)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from model_packaging.step.service_model import request_problems
+from model_packaging.step.service_model import UnknownText, request_problems
 
 # The request that SageMaker makes of a step's arguments, and the name that it adds.
 _REQUESTS: Final[Mapping[str, tuple[str, str]]] = {
@@ -12,9 +12,7 @@ _REQUESTS: Final[Mapping[str, tuple[str, str]]] = {
     "Training": ("CreateTrainingJob", "TrainingJobName"),
 }
 _JOB_NAME: Final = "pipelines-sample-step-sample"
-# The SDK writes it into every step; as null, it is not part of the request.
-_EMPTY: Final = "MlflowConfig"
-_SAMPLE_URI: Final = "s3://sample/sample"
+_SAMPLE: Final = UnknownText("sample")
 _SAMPLES: Final[Mapping[str, Any]] = {"Integer": 1, "Float": 1.0, "Boolean": True}
 
 
@@ -27,7 +25,8 @@ def check_requests(
 ) -> None:
     """Check a definition's processing and training steps against botocore's model of SageMaker.
 
-    Pipeline variables are given sample values: a parameter its default.
+    Pipeline variables are given sample values: a parameter its default. What is known at run
+    time only is checked for its type alone, unless it is joined to a text.
 
     Args:
         definition: A rendered pipeline definition.
@@ -39,7 +38,7 @@ def check_requests(
     """
     samples = {
         f"Parameters.{parameter['Name']}": parameter.get(
-            "DefaultValue", _SAMPLES.get(parameter["Type"], "sample")
+            "DefaultValue", _SAMPLES.get(parameter["Type"], _SAMPLE)
         )
         for parameter in definition.get("Parameters", ())
     }
@@ -47,11 +46,7 @@ def check_requests(
         if step["Type"] not in _REQUESTS:
             continue
         operation, job_name = _REQUESTS[step["Type"]]
-        arguments = {
-            name: _sample(value, samples)
-            for name, value in step["Arguments"].items()
-            if (name, value) != (_EMPTY, None)
-        }
+        arguments = _sample(step["Arguments"], samples)
         problems = [
             problem
             for problem in request_problems(operation, {job_name: _JOB_NAME, **arguments})
@@ -70,9 +65,9 @@ def _sample(value: Any, samples: Mapping[str, Any]) -> Any:
         return value
     match value:
         case {"Get": str(name)}:
-            return samples.get(name, _SAMPLE_URI if name.startswith("Steps.") else "sample")
+            return samples.get(name, _SAMPLE)
         case {"Std:Join": {"On": str(separator), "Values": list(parts)}}:
             return separator.join(str(_sample(part, samples)) for part in parts)
         case {"Std:JsonGet": _}:
-            return "sample"
+            return _SAMPLE
     return {name: _sample(item, samples) for name, item in value.items()}

@@ -10,6 +10,12 @@ import regex  # AWS's patterns use \p{L}, which Python's re does not know
 _SERVICE: Final = "sagemaker"
 
 
+class UnknownText(str):
+    """Stands for a text that is known later only: of a request, its type alone is checked."""
+
+    __slots__ = ()
+
+
 @functools.cache
 def _model() -> Any:
     from botocore.loaders import Loader
@@ -146,7 +152,7 @@ def _value_problems(shape: Any, value: Any, path: str) -> Iterator[str]:
         for name, item in value.items():
             yield from _value_problems(shape.key, name, f"{path} key")
             yield from _value_problems(shape.value, item, f"{path}[{name!r}]")
-    elif isinstance(value, (str, int)) and not isinstance(value, bool):
+    elif isinstance(value, (str, int)) and not isinstance(value, (bool, UnknownText)):
         problem = value_problem(shape.name, value)
         if problem:
             yield f"{path}: {value!r} {problem}"

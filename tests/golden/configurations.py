@@ -1,0 +1,248 @@
+"""Packaging steps to render with this library and with the SDK that came before it.
+
+Plain data: both sides read it, each in an environment of its own, so it imports nothing of either.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SDK_VERSION = "2.257.7"
+ROLE = "arn:aws:iam::111122223333:role/packaging-job"
+PACKAGING_SCRIPT_URI = "s3://assets-bucket/0123.py"
+INFERENCE_SCRIPTS_URI = "s3://assets-bucket/4567.zip"
+# Given to every configuration that doesn't say otherwise.
+SETTINGS: Mapping[str, Any] = {
+    "pipeline_name": "churn-packaging",
+    "pipeline_s3_loc": "s3://artifacts-bucket/packaged/churn",
+    "region": "us-east-1",
+}
+MODEL = "s3://models-bucket/churn/model.tar.gz"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One packaging step.
+
+    A value of the definition is a string, or one of ``{"parameter": <name>}``,
+    ``{"join": [<value>, …]}`` with slashes between, ``{"model_of_training": <step>}`` and
+    ``{"model_of_processing": <step>}``.
+
+    Attributes:
+        name: Of the golden file.
+        settings: What it changes of ``SETTINGS``; None removes a setting. The folders of the
+            scripts, which differ by machine, are not among them.
+        model: The model's S3 URI.
+        parameters: Names of the pipeline's parameters, all strings.
+        steps: Steps before this one: ``training`` or ``processing``, by name.
+        dependencies: Names of steps.
+        dependencies_by_name: Whether they are given as names; else as the steps themselves.
+        job_environment: Environment variables that whoever builds the step adds.
+        zipped_extra_inputs: S3 URI of each extra input that is a folder here, by its name.
+        stack_region: Region of the stack, if not of the settings.
+        role: ARN of the job's role.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    model: Any = MODEL
+    parameters: tuple[str, ...] = ()
+    steps: Mapping[str, str] = field(default_factory=dict)
+    dependencies: tuple[str, ...] = ()
+    dependencies_by_name: bool = False
+    job_environment: Mapping[str, Any] = field(default_factory=dict)
+    zipped_extra_inputs: Mapping[str, str] = field(default_factory=dict)
+    stack_region: str | None = None
+    role: str = ROLE
+
+    def all_settings(self) -> dict[str, Any]:
+        """The settings, complete but for the folders of the scripts."""
+        return {
+            name: value
+            for name, value in {**SETTINGS, **self.settings}.items()
+            if value is not None
+        }
+
+
+CONFIGURATIONS = (
+    Configuration("defaults"),
+    # --- Where the model comes from, and what runs before
+    Configuration(
+        "model-uploaded",
+        model={"join": ["s3:/", {"parameter": "ModelBucket"}, {"parameter": "ModelKey"}]},
+        parameters=("ModelBucket", "ModelKey", "ModelETag"),
+        job_environment={"MIMS_MODEL_ETAG": {"parameter": "ModelETag"}},
+    ),
+    Configuration(
+        "model-in-a-parameter", model={"parameter": "ModelUri"}, parameters=("ModelUri",)
+    ),
+    Configuration("model-below-a-prefix", model="s3://models-bucket/churn/2026/"),
+    Configuration(
+        "model-of-a-training-step",
+        model={"model_of_training": "Train"},
+        steps={"Train": "training"},
+    ),
+    Configuration(
+        "model-of-a-processing-step",
+        model={"model_of_processing": "Export"},
+        steps={"Export": "processing", "Audit": "processing"},
+        dependencies=("Audit", "Export"),
+    ),
+    Configuration(
+        "dependencies-by-name",
+        steps={"Train": "training", "Audit": "processing"},
+        dependencies=("Train", "Audit"),
+        dependencies_by_name=True,
+    ),
+    # --- What is packaged
+    Configuration(
+        "extra-inputs",
+        {
+            "extra_inputs": {
+                "vocabulary": "s3://models-bucket/vocabulary",
+                "calibration": "s3://models-bucket/calibration/2026",
+            }
+        },
+        zipped_extra_inputs={"labels": "s3://assets-bucket/89ab.zip"},
+    ),
+    Configuration(
+        "script-arguments",
+        {
+            "inference_entry_point": "serving/predict.py",
+            "packaging_mode": "stream",
+            "existing_code": "overlay",
+            "processing_script_arguments": ["--exclude", "*.md", "a text with ${braces}"],
+        },
+    ),
+    Configuration("spliced-or-failed", {"packaging_mode": "splice", "existing_code": "refuse"}),
+    # --- Names and places
+    Configuration(
+        "names-changed",
+        {
+            "input_names": {"model_input": "Model", "inference_scripts_input": "Scripts"},
+            "output_names": {"packaged_model_output": "Package", "package_report": "Report"},
+        },
+    ),
+    Configuration(
+        "names-of-the-predecessor",  # they did not name the report
+        {"output_names": {"packaged_model_output": "packaged_model"}},
+    ),
+    Configuration(
+        "fixed-output-path",
+        {"pipeline_s3_loc": "s3://packages.example.com/a/b", "output_per_execution": False},
+    ),
+    Configuration(
+        "location-from-the-bucket",
+        {
+            "pipeline_name": "fraud",
+            "pipeline_s3_loc": None,
+            "bucket": "artifacts-bucket",
+            "pipeline_version": "2.1",
+        },
+    ),
+    Configuration(
+        "tags",
+        {
+            "author": "Data Science",
+            "current_date": "2026-03-31",
+            "pipeline_version": "2.1",
+            "tags": {"cost-centre": "4711", "author": "Somebody else", "empty": ""},
+        },
+    ),
+    # --- The job
+    Configuration(
+        "large-instance",
+        {
+            "use_large_processing_instance": True,
+            "processing_instance_type_large": "ml.m5.12xlarge",
+            "processing_instance_count": 2,
+            "processing_volume_size": 1000,
+            "max_runtime_in_seconds": 7200,
+        },
+    ),
+    Configuration(
+        "small-instance",
+        {
+            "processing_instance_type_small": "ml.t3.medium",
+            "processing_volume_size": 10,
+            "environment": {"LOG_LEVEL": "debug", "EMPTY": ""},
+        },
+    ),
+    Configuration(
+        "instance-preferences", {"instance_preferences": ["ml.m5.2xlarge", "ml.m5.4xlarge"]}
+    ),
+    Configuration("older-framework", {"processing_framework_version": "1.0-1"}),
+    # --- Encryption and network
+    Configuration(
+        "encrypted",
+        {
+            "volume_kms_key": "arn:aws:kms:us-east-1:111122223333:key/volume",
+            "output_kms_key": "alias/packages",
+        },
+    ),
+    Configuration(
+        "in-a-vpc",
+        {
+            "subnets": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
+            "security_group_ids": ["sg-0a1b2c3d"],
+        },
+    ),
+    Configuration("without-isolation", {"enable_network_isolation": False}),
+    # --- Repeating and not repeating
+    Configuration("without-caching", {"enable_caching_package_step": False}),
+    Configuration("short-cache", {"cache_expires_after": "PT12H"}),
+    Configuration(
+        "own-retries",
+        {
+            "retry_policies": [
+                {"exceptions": ["Step.THROTTLING"], "interval_seconds": 3, "max_attempts": 20},
+                {
+                    "exceptions": ["SageMaker.RESOURCE_LIMIT"],
+                    "backoff_rate": 1.5,
+                    "expire_after_mins": 240,
+                },
+            ]
+        },
+    ),
+    Configuration("without-retries", {"retry_policies": []}),
+    # --- Regions
+    Configuration("predecessors-name-of-a-region", {"region": "EU"}),
+    Configuration("region-of-the-stack", {"region": None}, stack_region="ap-southeast-2"),
+    Configuration(
+        "china", {"region": "cn-north-1"}, role="arn:aws-cn:iam::111122223333:role/packaging-job"
+    ),
+    Configuration(
+        "us-government",
+        {"region": "us-gov-west-1", "processing_framework_version": "1.0-1"},
+        role="arn:aws-us-gov:iam::111122223333:role/packaging-job",
+    ),
+    # --- Together
+    Configuration(
+        "everything",
+        {
+            "pipeline_name": "churn-" + "x" * 40,
+            "author": "Data Science",
+            "region": "FE",
+            "output_per_execution": False,
+            "extra_inputs": {"vocabulary": "s3://models-bucket/vocabulary"},
+            "processing_script_arguments": ["--exclude", "*.md"],
+            "use_large_processing_instance": True,
+            "max_runtime_in_seconds": 604800,
+            "environment": {"LOG_LEVEL": "debug"},
+            "input_names": {"model_input": "Model", "inference_scripts_input": "Scripts"},
+            "tags": {"cost-centre": "4711"},
+            "volume_kms_key": "alias/volumes",
+            "output_kms_key": "alias/packages",
+            "subnets": ["subnet-0a1b2c3d"],
+            "security_group_ids": ["sg-0a1b2c3d", "sg-4e5f6a7b"],
+            "enable_network_isolation": False,
+            "cache_expires_after": "P1Y2M3DT4H5M6S",
+        },
+        model={"model_of_training": "Train"},
+        parameters=("Run",),
+        steps={"Train": "training", "Audit": "processing"},
+        dependencies=("Audit",),
+        job_environment={"RUN": {"parameter": "Run"}},
+        zipped_extra_inputs={"labels": "s3://assets-bucket/89ab.zip"},
+    ),
+)

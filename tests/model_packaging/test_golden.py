@@ -1,0 +1,251 @@
+"""The rendered definition against the one that SageMaker SDK v2 renders (``tests/golden``)."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
+from model_packaging.step import offline, offline_session, render_definition
+from tests.golden import configurations as golden
+from tests.golden.configurations import CONFIGURATIONS, Configuration
+from tests.golden.differences import ABSENT, DIFFERENCES, Difference
+
+FOLDER = Path(golden.__file__).parent
+PROJECT = FOLDER.parents[1]
+BY_NAME = {configuration.name: configuration for configuration in CONFIGURATIONS}
+
+# What the definition does not say: another value of it, and why.
+OUTSIDE_THE_DEFINITION: dict[str, tuple[Any, str]] = {
+    "pipeline_description": ("Churn", "CreatePipeline takes it beside the definition"),
+    "source_dir": (Path("other"), "the definition has the S3 URI that it was uploaded to"),
+    "processing_source_dir": (
+        Path("other"),
+        "the definition has the S3 URI that the script was uploaded to",
+    ),
+    "processing_entry_point": (
+        "other.py",
+        "the definition has the S3 URI that the script was uploaded to",
+    ),
+}
+# Another value that works, where the default would not or is made of other settings.
+ANOTHER_VALUE: dict[str, Any] = {
+    "pipeline_name": "another",
+    "pipeline_s3_loc": "s3://another-bucket/prefix",
+    "bucket": "another-bucket",
+    "region": "us-west-1",
+    "subnets": ("subnet-1",),
+    "security_group_ids": ("sg-1",),
+}
+
+Compare = Callable[[str], dict[str, tuple[Any, Any]]]
+
+
+def settings_of(configuration: Configuration, folder: Path) -> dict[str, Any]:
+    """The configuration's settings, with folders below ``folder`` to find what they name."""
+    settings = configuration.all_settings()
+    script = folder / "scripts" / settings.get("inference_entry_point", "inference.py")
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.touch()
+    extras = dict(settings.get("extra_inputs", {}))
+    for name in configuration.zipped_extra_inputs:
+        extras[name] = folder / "extras" / name
+        extras[name].mkdir(parents=True, exist_ok=True)
+    return settings | {
+        "source_dir": folder / "scripts",
+        "processing_source_dir": PROJECT / "scripts",
+        "extra_inputs": extras,
+    }
+
+
+def upstream_step(name: str, kind: str, role: str) -> Any:
+    from sagemaker.core.processing import ScriptProcessor
+    from sagemaker.core.shapes import ProcessingOutput, ProcessingS3Output
+    from sagemaker.core.training.configs import Compute, OutputDataConfig
+    from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
+    from sagemaker.train import ModelTrainer
+
+    image = "111122223333.dkr.ecr.us-east-1.amazonaws.com/upstream:1"
+    if kind == "training":
+        trainer = ModelTrainer(
+            training_image=image,
+            role=role,
+            base_job_name="upstream",
+            compute=Compute(instance_type="ml.m5.xlarge", instance_count=1),
+            output_data_config=OutputDataConfig(s3_output_path="s3://models-bucket/training"),
+            sagemaker_session=offline_session(),
+        )
+        return TrainingStep(name=name, step_args=trainer.train())
+    processor = ScriptProcessor(
+        image_uri=image,
+        command=["python3"],
+        role=role,
+        instance_count=1,
+        instance_type="ml.m5.xlarge",
+        sagemaker_session=offline_session(),
+    )
+    output = ProcessingOutput(
+        output_name="model",
+        s3_output=ProcessingS3Output(
+            s3_uri="s3://models-bucket/exported",
+            local_path="/opt/ml/processing/output",
+            s3_upload_mode="EndOfJob",
+        ),
+    )
+    run = processor.run(code="s3://assets-bucket/upstream.py", outputs=[output])
+    return ProcessingStep(name=name, step_args=run)
+
+
+@offline()
+def render(configuration: Configuration, config: PackageStepConfig) -> dict[str, Any]:
+    """The definition as this library renders it, of its steps the packaging step only."""
+    from sagemaker.core.workflow.functions import Join
+    from sagemaker.core.workflow.parameters import ParameterString
+
+    parameters = {name: ParameterString(name=name) for name in configuration.parameters}
+    steps = {
+        name: upstream_step(name, kind, configuration.role)
+        for name, kind in configuration.steps.items()
+    }
+
+    def value(expression: Any) -> Any:
+        if isinstance(expression, str):
+            return expression
+        [(kind, of)] = expression.items()
+        if kind == "parameter":
+            return parameters[of]
+        if kind == "join":
+            return Join(on="/", values=[value(part) for part in of])
+        properties = steps[of].properties
+        if kind == "model_of_training":
+            return properties.ModelArtifacts.S3ModelArtifacts
+        return properties.ProcessingOutputConfig.Outputs["model"].S3Output.S3Uri
+
+    builder = MIMSPackagingStepBuilder(
+        config,
+        role=configuration.role,
+        packaging_script_uri=golden.PACKAGING_SCRIPT_URI,
+        inference_scripts_uri=golden.INFERENCE_SCRIPTS_URI,
+        extra_input_uris=configuration.zipped_extra_inputs,
+        region=configuration.stack_region,
+        environment={name: value(v) for name, v in configuration.job_environment.items()},
+    )
+    by_name = configuration.dependencies_by_name
+    step = builder.create_step(
+        value(configuration.model),
+        [name if by_name else steps[name] for name in configuration.dependencies],
+    )
+    definition = render_definition(
+        config.pipeline_name,
+        parameters=list(parameters.values()),
+        steps=[*steps.values(), step],
+    )
+    [rendered] = (item for item in definition["Steps"] if item["Name"] == step.name)
+    return {**definition, "Steps": [rendered]}
+
+
+def expected(configuration: Configuration) -> tuple[dict[str, Any], list[Difference]]:
+    """What v2 renders but for the listed differences, and which of these there were."""
+    definition = json.loads((FOLDER / f"{configuration.name}.json").read_text())
+    return definition, [item for item in DIFFERENCES if item.apply(configuration.name, definition)]
+
+
+def leaves(value: Any, path: str = "") -> dict[str, Any]:
+    """Every text, number and empty collection, by its path. 1, 1.0 and true are three values."""
+    if not value or not isinstance(value, dict | list):
+        return {path: json.dumps(value)}
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return {p: leaf for key, item in items for p, leaf in leaves(item, f"{path}/{key}").items()}
+
+
+@pytest.fixture(scope="session")
+def compare(tmp_path_factory: pytest.TempPathFactory) -> Compare:
+    """What is expected and what is rendered, by path, where a configuration's differ."""
+
+    @functools.cache
+    def compare_once(name: str) -> dict[str, tuple[Any, Any]]:
+        configuration = BY_NAME[name]
+        config = PackageStepConfig(**settings_of(configuration, tmp_path_factory.mktemp(name)))
+        ours, theirs = leaves(render(configuration, config)), leaves(expected(configuration)[0])
+        return {
+            path: (theirs.get(path, ABSENT), ours.get(path, ABSENT))
+            for path in sorted(ours.keys() | theirs.keys())
+            if ours.get(path, ABSENT) != theirs.get(path, ABSENT)
+        }
+
+    return compare_once
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_definition_equals_that_of_sdk_v2_but_for_the_listed_differences(
+    compare: Compare, name: str
+) -> None:
+    assert compare(name) == {}
+
+
+def test_every_configuration_has_a_golden_file_and_every_golden_file_a_configuration() -> None:
+    assert sorted(file.stem for file in FOLDER.glob("*.json")) == sorted(
+        configuration.name for configuration in CONFIGURATIONS
+    )
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda item: "/".join(item.path))
+def test_a_listed_difference_exists_and_has_a_reason(difference: Difference) -> None:
+    assert any(difference in expected(configuration)[1] for configuration in CONFIGURATIONS)
+    assert difference.reason
+
+
+@pytest.mark.parametrize(
+    "field", sorted(PackageStepConfig.model_fields.keys() - OUTSIDE_THE_DEFINITION.keys())
+)
+def test_a_configuration_varies_a_field_and_the_definition_says_so(
+    field: str, tmp_path: Path
+) -> None:
+    default = golden.SETTINGS.get(field, PackageStepConfig.model_fields[field].get_default())
+
+    def says_so(configuration: Configuration) -> bool:
+        settings = settings_of(configuration, tmp_path / configuration.name)
+        if field not in configuration.settings or settings.get(field) in (None, default):
+            return False
+        if field in ANOTHER_VALUE:
+            other = PackageStepConfig(**settings | {field: ANOTHER_VALUE[field]})
+        else:
+            other = PackageStepConfig(**settings).model_copy(update={field: default})
+        return render(configuration, other) != expected(configuration)[0]
+
+    assert any(says_so(configuration) for configuration in CONFIGURATIONS)
+
+
+@pytest.mark.parametrize("field", OUTSIDE_THE_DEFINITION)
+def test_the_definition_says_nothing_of_a_field_outside_it(field: str, tmp_path: Path) -> None:
+    configuration = BY_NAME["defaults"]
+    config = PackageStepConfig(**settings_of(configuration, tmp_path))
+    value, reason = OUTSIDE_THE_DEFINITION[field]
+    assert getattr(config, field) != value
+    other = config.model_copy(update={field: value})
+    assert render(configuration, other) == expected(configuration)[0]
+    assert reason
+
+
+def test_all_configurations_are_equal_and_it_says_how_many(
+    compare: Compare, capsys: pytest.CaptureFixture[str]
+) -> None:
+    different = {}
+    for name in BY_NAME:
+        try:
+            if found := compare(name):
+                different[name] = str(found)
+        except ValueError as error:
+            different[name] = str(error)
+    equal = len(CONFIGURATIONS) - len(different)
+    with capsys.disabled():
+        # Not to stdout, which a worker of pytest-xdist does not share with the terminal.
+        print(
+            f"\n{equal} of {len(CONFIGURATIONS)} configurations equal SDK {golden.SDK_VERSION}'s",
+            file=sys.stderr,
+        )
+    assert different == {}
