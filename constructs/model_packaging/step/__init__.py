@@ -3,15 +3,22 @@
 from model_packaging.step.builder_base import StepBuilderBase
 from model_packaging.step.config import PackageStepConfig
 from model_packaging.step.definition import render_definition
-from model_packaging.step.model_source import ModelSource, UploadParameters
+from model_packaging.step.model_source import (
+    ModelSource,
+    ModelUriParameter,
+    UploadOrUriParameters,
+    UploadParameters,
+)
 from model_packaging.step.offline import offline, offline_session
 from model_packaging.step.packaging import MIMSPackagingStepBuilder
 
 __all__ = [
     "MIMSPackagingStepBuilder",
     "ModelSource",
+    "ModelUriParameter",
     "PackageStepConfig",
     "StepBuilderBase",
+    "UploadOrUriParameters",
     "UploadParameters",
     "offline",
     "offline_session",
