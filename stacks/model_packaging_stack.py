@@ -40,7 +40,7 @@ class ModelPackagingStack(Stack):
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
-        self.artifacts = ArtifactBucket(self, "Artifacts")
+        self.artifacts = ArtifactBucket(self, "Artifacts", access_logs=False)
         uploads = ModelUpload(self.artifacts.bucket, prefix="models/")
         self.pipeline = PackagingPipeline(
             self,

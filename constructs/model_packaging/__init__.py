@@ -7,36 +7,58 @@ from model_packaging.step import MIMSPackagingStepBuilder, PackageStepConfig, St
 
 if TYPE_CHECKING:
     from model_packaging.artifact_bucket import ArtifactBucket
+    from model_packaging.existing_pipeline import DeclaredParameters, ExistingPipeline
     from model_packaging.job_network import JobNetwork
+    from model_packaging.model_event import ModelEvent, ModelObjects
     from model_packaging.model_upload import ModelUpload
+    from model_packaging.monitoring import PipelineMonitoring
     from model_packaging.packaging_pipeline import PackagingPipeline
     from model_packaging.pipeline_trigger import PipelineTrigger
+    from model_packaging.processing_log_group import ProcessingLogGroup
     from model_packaging.roles import PackagingRoles
+    from model_packaging.training_job import TrainingJobCompleted
+    from model_packaging.upload_or_training_job import UploadOrTrainingJob
     from model_packaging.upstream_model import StepContext, UpstreamModel
 
 __all__ = [
     "ArtifactBucket",
+    "DeclaredParameters",
+    "ExistingPipeline",
     "JobNetwork",
     "MIMSPackagingStepBuilder",
+    "ModelEvent",
+    "ModelObjects",
     "ModelUpload",
     "PackageStepConfig",
     "PackagingPipeline",
     "PackagingRoles",
+    "PipelineMonitoring",
     "PipelineTrigger",
+    "ProcessingLogGroup",
     "StepBuilderBase",
     "StepContext",
+    "TrainingJobCompleted",
+    "UploadOrTrainingJob",
     "UpstreamModel",
 ]
 
 # Imported when asked for: the step half works without the CDK and its Node.
 _CONSTRUCTS = {
     "ArtifactBucket": "artifact_bucket",
+    "DeclaredParameters": "existing_pipeline",
+    "ExistingPipeline": "existing_pipeline",
     "JobNetwork": "job_network",
+    "ModelEvent": "model_event",
+    "ModelObjects": "model_event",
     "ModelUpload": "model_upload",
     "PackagingPipeline": "packaging_pipeline",
     "PackagingRoles": "roles",
+    "PipelineMonitoring": "monitoring",
     "PipelineTrigger": "pipeline_trigger",
+    "ProcessingLogGroup": "processing_log_group",
     "StepContext": "upstream_model",
+    "TrainingJobCompleted": "training_job",
+    "UploadOrTrainingJob": "upload_or_training_job",
     "UpstreamModel": "upstream_model",
 }
 

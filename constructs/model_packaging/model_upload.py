@@ -1,17 +1,12 @@
 """A model that arrives as an upload: what the trigger waits for and what the step reads."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
 
-from model_packaging.step import ModelSource, UploadParameters
-
-# What has a meaning in a wildcard filter ("Comparison operators for use in event patterns") or in
-# a policy's resource ("IAM policy elements: Variables and tags").
-_SPECIAL = re.compile(r"[*?\\]|\$\{")
+from model_packaging.model_event import ModelEvent, ModelObjects, check_filter
+from model_packaging.step import ModelSource, UploadOrUriParameters, UploadParameters
 
 
 @dataclass(frozen=True)
@@ -34,17 +29,14 @@ class ModelUpload:
     bucket: s3.IBucket
     prefix: str = "models/"
     suffix: str = ".tar.gz"
-    parameters: UploadParameters = field(default_factory=UploadParameters)
+    parameters: UploadParameters | UploadOrUriParameters = field(default_factory=UploadParameters)
 
     def __post_init__(self) -> None:
-        for name, value in (("prefix", self.prefix), ("suffix", self.suffix)):
-            if not value:
-                raise ValueError(f"{name} is empty: every upload would start the pipeline")
-            if found := _SPECIAL.search(value):
-                raise ValueError(
-                    f"{name} {value!r} contains {found.group()!r}, which has a meaning in event "
-                    "patterns and policies; choose a name without it"
-                )
+        for name in ("prefix", "suffix"):
+            check_filter(name, getattr(self, name), "every upload would start the pipeline")
+
+    def __str__(self) -> str:
+        return f"uploads of {self.prefix}*{self.suffix}"
 
     @property
     def event_pattern(self) -> dict[str, Any]:
@@ -60,17 +52,37 @@ class ModelUpload:
 
     @property
     def parameter_paths(self) -> dict[str, str]:
-        """Path into the event for each pipeline parameter. A value is one whole path."""
-        return {
-            self.parameters.bucket: "$.detail.bucket.name",
-            self.parameters.key: "$.detail.object.key",
-            self.parameters.etag: "$.detail.object.etag",
+        """Value for each pipeline parameter: one whole path into the event, or a constant."""
+        names = self.parameters
+        where = (
+            {names.bucket: "$.detail.bucket.name"}
+            if isinstance(names, UploadParameters)
+            else {names.location: f"s3://{self.bucket.bucket_name}/"}
+        )
+        return where | {
+            names.key: "$.detail.object.key",
+            names.etag: "$.detail.object.etag",
         }
+
+    @property
+    def models(self) -> ModelObjects:
+        """The models that it announces."""
+        return ModelObjects(self.bucket, self.prefix, self.suffix)
+
+    @property
+    def reads(self) -> tuple[ModelObjects, ...]:
+        """All that the job's role must be able to read."""
+        return (self.models,)
+
+    @property
+    def events(self) -> tuple[ModelEvent, ...]:
+        """The events, each of which needs a rule of its own: here this one."""
+        return (self,)
 
     @property
     def key_pattern(self) -> str:
         """The keys that the job must be able to read."""
-        return f"{self.prefix}*"
+        return self.models.key_pattern
 
     def model_source(self) -> ModelSource:
         """What the packaging step reads."""
@@ -82,17 +94,8 @@ class ModelUpload:
         Args:
             s3_prefix: Such as ``s3://bucket/packaged``.
         """
-        bucket, _, key = s3_prefix.removeprefix("s3://").partition("/")
-        if not self._may_be_bucket(bucket):
-            return False
-        below = f"{key.rstrip('/')}/" if key else ""
-        return below.startswith(self.prefix) or self.prefix.startswith(below)
+        return self.models.may_lie_below(s3_prefix)
 
-    def _may_be_bucket(self, name: str) -> bool:
-        own = {self.bucket.bucket_name}
-        resource = self.bucket.node.default_child
-        if isinstance(resource, s3.CfnBucket):
-            # A name that CloudFormation makes up is not one that anyone has written down.
-            own.add(resource.bucket_name or "")
-            return name in own
-        return name in own or Token.is_unresolved(name) != Token.is_unresolved(*own)
+    def repeats(self, other: ModelEvent) -> bool:
+        """Whether one model could raise both this event and another."""
+        return self.models.overlaps(other.models)

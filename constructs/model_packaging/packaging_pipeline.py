@@ -10,7 +10,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from model_packaging.definition_bridge import DefinitionBridge
-from model_packaging.model_upload import ModelUpload
+from model_packaging.model_event import ModelEvent
 from model_packaging.roles import JobType, PackagingRoles
 from model_packaging.step import (
     MIMSPackagingStepBuilder,
@@ -24,6 +24,7 @@ from model_packaging.step.sklearn_image import (
     image_tag,
     image_uri,
 )
+from model_packaging.upload_or_training_job import UploadOrTrainingJob
 from model_packaging.upstream_model import StepContext, UpstreamModel
 
 
@@ -57,11 +58,10 @@ class PackagingPipeline(Construct):
         construct_id: str,
         *,
         config: PackageStepConfig,
-        model: ModelUpload | UpstreamModel,
+        model: ModelEvent | UploadOrTrainingJob | UpstreamModel,
     ) -> None:
         super().__init__(scope, construct_id)
-        if isinstance(model, ModelUpload):
-            _refuse_loop(config, model)
+        _refuse_loop(config, model)
         _require_same_region(config, Stack.of(self))
         self._config = config
         self.model = model
@@ -146,9 +146,10 @@ class PackagingPipeline(Construct):
             ),
             pipeline_name=self.pipeline_name,
         )
-        roles.grant_read(self.model.bucket.bucket_arn, self.model.key_pattern)
-        if key := self.model.bucket.encryption_key:
-            roles.grant_key(key)
+        for objects in self.model.reads:
+            roles.grant_read(objects.bucket.bucket_arn, objects.key_pattern)
+            if key := objects.bucket.encryption_key:
+                roles.grant_key(key)
         assets = (self._packaging_script, self._inference_scripts, *self._extra_inputs.values())
         roles.grant_read(assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets))
         for place in config.extra_inputs.values():
@@ -261,12 +262,15 @@ def _s3_uri(asset: s3_assets.Asset) -> str:
     return f"s3://{asset.s3_bucket_name}/{asset.s3_object_key}"
 
 
-def _refuse_loop(config: PackageStepConfig, model: ModelUpload) -> None:
+def _refuse_loop(
+    config: PackageStepConfig, model: ModelEvent | UploadOrTrainingJob | UpstreamModel
+) -> None:
     if model.matches_below(config.pipeline_s3_loc):
+        places = ", ".join(repr(objects.prefix) for objects in model.reads)
         raise ValueError(
-            f"pipeline_s3_loc {config.pipeline_s3_loc!r} and the uploads below {model.prefix!r} "
-            "overlap: every package would start the pipeline again; choose a prefix for packages "
-            "outside that of uploads"
+            f"pipeline_s3_loc {config.pipeline_s3_loc!r} and the models below {places} overlap: "
+            "every package would start the pipeline again; choose a prefix for packages outside "
+            "that of models"
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aws_cdk import aws_s3 as s3
 
 from model_packaging.definition_bridge import DefinitionBridge
+from model_packaging.model_event import ModelEvent, ModelObjects
 from model_packaging.step import ModelSource, offline, offline_session
 
 if TYPE_CHECKING:
@@ -62,9 +63,18 @@ class UpstreamModel:
     parameters: Callable[[], Sequence[Any]] = tuple
 
     @property
-    def key_pattern(self) -> str:
-        """The keys that the job must be able to read."""
-        return f"{self.prefix}*"
+    def reads(self) -> tuple[ModelObjects, ...]:
+        """All that the job's role must be able to read."""
+        return (ModelObjects(self.bucket, self.prefix),)
+
+    @property
+    def events(self) -> tuple[ModelEvent, ...]:
+        """None: the pipeline is started by whoever wants a new model."""
+        return ()
+
+    def matches_below(self, s3_prefix: str) -> bool:
+        """No object starts the pipeline, wherever it is written."""
+        return False
 
     def model_source(self, context: StepContext) -> ModelSource:
         """What the packaging step reads, and the steps that make it."""

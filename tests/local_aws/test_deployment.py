@@ -95,9 +95,15 @@ def test_the_bucket_has_every_setting_of_the_template(deployment: Deployment) ->
         encryption["ApplyServerSideEncryptionByDefault"]
         == (wanted_encryption["ServerSideEncryptionByDefault"])
     )
-    [rule] = s3.get_bucket_lifecycle_configuration(**bucket)["Rules"]
-    [wanted_rule] = wanted["LifecycleConfiguration"]["Rules"]
-    assert rule["AbortIncompleteMultipartUpload"] == wanted_rule["AbortIncompleteMultipartUpload"]
+    uploads, versions = s3.get_bucket_lifecycle_configuration(**bucket)["Rules"]
+    wanted_uploads, wanted_versions = wanted["LifecycleConfiguration"]["Rules"]
+    name = "AbortIncompleteMultipartUpload"
+    assert uploads[name] == wanted_uploads[name]
+    name = "NoncurrentVersionExpiration"
+    assert versions[name] == wanted_versions[name]
+    assert versions["Expiration"] == {
+        "ExpiredObjectDeleteMarker": wanted_versions["ExpiredObjectDeleteMarker"]
+    }
     # moto doesn't tell of EventBridgeConfiguration; that events arrive is tested below.
     policy = json.loads(s3.get_bucket_policy(**bucket)["Policy"])
     denied = [statement["Condition"] for statement in policy["Statement"]]

@@ -344,5 +344,5 @@ def test_upstream_steps_join_the_pipeline(settings: dict[str, Any]) -> None:
     assert may("iam:PassRole", training_role, context=passed)
     assert not may("sagemaker:CreateTrainingJob", job.replace("Train-", "Other-"))
 
-    with pytest.raises(ValueError, match="no event tells of it"):
+    with pytest.raises(ValueError, match="is announced by no event"):
         PipelineTrigger(stack, "Trigger", pipeline=pipeline)

@@ -4,7 +4,12 @@ from model_packaging.step.builder_base import StepBuilderBase
 from model_packaging.step.config import PackageStepConfig
 from model_packaging.step.definition import render_definition
 from model_packaging.step.messages import InvalidConfigError
-from model_packaging.step.model_source import ModelSource, UploadParameters
+from model_packaging.step.model_source import (
+    ModelSource,
+    ModelUriParameter,
+    UploadOrUriParameters,
+    UploadParameters,
+)
 from model_packaging.step.offline import offline, offline_session
 from model_packaging.step.packaging import MIMSPackagingStepBuilder
 from model_packaging.step.request import InvalidRequestError
@@ -15,9 +20,11 @@ __all__ = [
     "InvalidRequestError",
     "MIMSPackagingStepBuilder",
     "ModelSource",
+    "ModelUriParameter",
     "PackageStepConfig",
     "RetryPolicy",
     "StepBuilderBase",
+    "UploadOrUriParameters",
     "UploadParameters",
     "offline",
     "offline_session",

@@ -77,3 +77,75 @@ class UploadParameters:
             parameters=(bucket, key, etag),
             environment={contract.MODEL_ETAG_VARIABLE: etag},
         )
+
+
+@dataclass(frozen=True)
+class ModelUriParameter:
+    """Name of the pipeline parameter that tells the model's whole S3 URI.
+
+    Attributes:
+        uri: Parameter with the URI.
+
+    Raises:
+        ValueError: SageMaker would not accept the name.
+    """
+
+    uri: str = "ModelUri"
+
+    def __post_init__(self) -> None:
+        _check_names(self.uri)
+
+    @offline()
+    def model_source(self) -> ModelSource:
+        """The object with the URI as a model source."""
+        from sagemaker.core.workflow.parameters import ParameterString
+
+        uri = ParameterString(name=self.uri)
+        return ModelSource(uri=uri, parameters=(uri,))
+
+
+@dataclass(frozen=True)
+class UploadOrUriParameters:
+    """Names of the pipeline parameters that tell an uploaded object or a whole S3 URI.
+
+    Attributes:
+        location: Parameter with ``s3://<bucket>/`` for an upload, else with the whole URI.
+        key: Parameter with the upload's key. Default of the parameter: empty.
+        etag: Parameter with the upload's ETag. Default of the parameter: empty.
+
+    Raises:
+        ValueError: SageMaker would not accept a name, or two are the same.
+    """
+
+    location: str = "ModelLocation"
+    key: str = "ModelKey"
+    etag: str = "ModelETag"
+
+    def __post_init__(self) -> None:
+        _check_names(self.location, self.key, self.etag)
+
+    @offline()
+    def model_source(self) -> ModelSource:
+        """The object as a model source."""
+        from sagemaker.core.workflow.functions import Join
+        from sagemaker.core.workflow.parameters import ParameterString
+
+        location = ParameterString(name=self.location)
+        key = ParameterString(name=self.key, default_value="")
+        etag = ParameterString(name=self.etag, default_value="")
+        return ModelSource(
+            uri=Join(on="", values=[location, key]),
+            parameters=(location, key, etag),
+            environment={contract.MODEL_ETAG_VARIABLE: etag},
+        )
+
+
+def _check_names(*names: str) -> None:
+    for name in names:
+        if not _PARAMETER_NAME.fullmatch(name):
+            raise ValueError(
+                f"the pipeline parameter {name!r} is not a name that SageMaker accepts; write "
+                "letters, digits and inner hyphens"
+            )
+    if len(set(names)) < len(names):
+        raise ValueError(f"the pipeline parameters {names} need different names")

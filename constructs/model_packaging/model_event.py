@@ -1,0 +1,141 @@
+"""What every kind of trigger tells about the models that it waits for."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aws_cdk import Token
+from aws_cdk import aws_s3 as s3
+
+from model_packaging.step import ModelSource
+
+# What has a meaning in a wildcard filter ("Comparison operators for use in event patterns") or in
+# a policy's resource ("IAM policy elements: Variables and tags").
+_SPECIAL = re.compile(r"[*?\\]|\$\{")
+
+
+@dataclass(frozen=True)
+class ModelObjects:
+    """The objects of a bucket that are models: what the job's role must be able to read.
+
+    Attributes:
+        bucket: Their bucket. Its ``encryption_key``, if it has one, is needed to read them.
+        prefix: Beginning of their keys.
+        suffix: End of their keys. Default: any.
+    """
+
+    bucket: s3.IBucket
+    prefix: str
+    suffix: str = ""
+
+    @property
+    def key_pattern(self) -> str:
+        """The keys that the job must be able to read, as a policy writes them."""
+        # Without the suffix: SageMaker lists what it reads, by prefix.
+        return f"{self.prefix}*"
+
+    def may_lie_below(self, s3_prefix: str) -> bool:
+        """Whether some of them could lie below an S3 prefix.
+
+        Args:
+            s3_prefix: Such as ``s3://bucket/packaged``. A name that is known at deployment only
+                may be that of any bucket, except of one that this app makes.
+        """
+        bucket, _, key = s3_prefix.removeprefix("s3://").partition("/")
+        if not self._may_be_bucket(bucket):
+            return False
+        below = f"{key.rstrip('/')}/" if key else ""
+        return overlap(below, self.prefix)
+
+    def overlaps(self, other: "ModelObjects") -> bool:
+        """Whether one object could be among both."""
+        if _is_made_here(self.bucket) or _is_made_here(other.bucket):
+            same_bucket = bool(_names(self.bucket) & _names(other.bucket))
+        else:
+            same_bucket = self._may_be_bucket(other.bucket.bucket_name)
+        return (
+            same_bucket
+            and overlap(self.prefix, other.prefix)
+            and overlap(self.suffix[::-1], other.suffix[::-1])
+        )
+
+    def _may_be_bucket(self, name: str) -> bool:
+        own = _names(self.bucket)
+        if name in own or _is_made_here(self.bucket):
+            # A name that CloudFormation makes up is not one that anyone has written down.
+            return name in own
+        return Token.is_unresolved(name) != Token.is_unresolved(*own)
+
+
+class ModelEvent(Protocol):
+    """A kind of event that announces a model.
+
+    One object owns the event pattern, the pipeline parameters, the values that fill them and the
+    model source expression, so that the event and the definition can't disagree.
+    """
+
+    @property
+    def event_pattern(self) -> dict[str, Any]:
+        """The event pattern of the rule."""
+
+    @property
+    def parameter_paths(self) -> dict[str, str]:
+        """Value for each pipeline parameter: one whole path into the event, or a constant."""
+
+    @property
+    def models(self) -> ModelObjects:
+        """The models that it announces."""
+
+    @property
+    def reads(self) -> tuple[ModelObjects, ...]:
+        """All that the job's role must be able to read."""
+
+    @property
+    def events(self) -> tuple["ModelEvent", ...]:
+        """The events, each of which needs a rule of its own: here this one."""
+
+    def model_source(self) -> ModelSource:
+        """What the packaging step reads, as the pipeline definition expresses it."""
+
+    def matches_below(self, s3_prefix: str) -> bool:
+        """Whether an object written below an S3 prefix could raise the event: a loop."""
+
+    def repeats(self, other: "ModelEvent") -> bool:
+        """Whether one model could raise both this event and another."""
+
+
+def overlap(prefix: str, other: str) -> bool:
+    """Whether some text can begin with both prefixes."""
+    return prefix.startswith(other) or other.startswith(prefix)
+
+
+def check_filter(name: str, value: str, if_empty: str) -> None:
+    """Refuse a prefix or a suffix that a filter or a policy would read otherwise.
+
+    Args:
+        name: What the value is called.
+        value: The value.
+        if_empty: What an empty value would mean.
+
+    Raises:
+        ValueError: The value is empty or has a character with a meaning.
+    """
+    if not value:
+        raise ValueError(f"{name} is empty: {if_empty}")
+    if not Token.is_unresolved(value) and (found := _SPECIAL.search(value)):
+        raise ValueError(
+            f"{name} {value!r} contains {found.group()!r}, which has a meaning in event "
+            "patterns and policies; choose a name without it"
+        )
+
+
+def _is_made_here(bucket: s3.IBucket) -> bool:
+    return isinstance(bucket.node.default_child, s3.CfnBucket)
+
+
+def _names(bucket: s3.IBucket) -> set[str]:
+    names = {bucket.bucket_name}
+    resource = bucket.node.default_child
+    if isinstance(resource, s3.CfnBucket) and resource.bucket_name:
+        names.add(resource.bucket_name)
+    return names

@@ -1,0 +1,70 @@
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_s3 as s3
+
+from local_aws import event_delivery, expressions
+from model_packaging import ModelUpload, TrainingJobCompleted, UploadOrTrainingJob
+from model_packaging.step import UploadOrUriParameters
+from model_packaging.step.contract import MODEL_ETAG_VARIABLE
+
+
+@pytest.fixture
+def bucket() -> s3.IBucket:
+    return s3.Bucket.from_bucket_name(Stack(App(), "Stack"), "Bucket", "models-bucket")
+
+
+@pytest.fixture
+def either(bucket: s3.IBucket) -> UploadOrTrainingJob:
+    return UploadOrTrainingJob(
+        ModelUpload(bucket), TrainingJobCompleted(bucket, "training/", "churn-")
+    )
+
+
+UPLOAD = {"detail": {"object": {"key": "models/a/model.tar.gz", "etag": "d41d8cd9"}}}
+URI = "s3://models-bucket/training/churn-1/output/model.tar.gz"
+JOB = {"detail": {"ModelArtifacts": {"S3ModelArtifacts": URI}}}
+
+
+@pytest.mark.parametrize(
+    ("number", "event", "uri", "etag"),
+    [(0, UPLOAD, "s3://models-bucket/models/a/model.tar.gz", "d41d8cd9"), (1, JOB, URI, "")],
+)
+def test_either_event_leads_to_its_model(
+    either: UploadOrTrainingJob, number: int, event: dict[str, Any], uri: str, etag: str
+) -> None:
+    source = either.model_source()
+    definition = {"Parameters": [parameter.to_request() for parameter in source.parameters]}
+    given = [
+        {"Name": name, "Value": event_delivery.resolve(value, event)}
+        for name, value in either.events[number].parameter_paths.items()
+    ]
+    values = {
+        f"Parameters.{name}": value
+        for name, value in expressions.parameter_values(definition, given).items()
+    }
+    assert expressions.resolve(source.uri.expr, values) == uri
+    assert expressions.resolve(source.environment[MODEL_ETAG_VARIABLE].expr, values) == etag
+
+
+def test_the_job_may_read_both(either: UploadOrTrainingJob) -> None:
+    assert [objects.key_pattern for objects in either.reads] == ["models/*", "training/*"]
+
+
+def test_what_would_loop_for_one_of_them_is_a_loop(either: UploadOrTrainingJob) -> None:
+    assert either.matches_below("s3://models-bucket/models/packaged")
+    assert not either.matches_below("s3://models-bucket/packaged")
+
+
+def test_a_model_that_would_start_the_pipeline_twice_is_refused(bucket: s3.IBucket) -> None:
+    with pytest.raises(ValueError, match="start twice for the same model; keep one of the two"):
+        UploadOrTrainingJob(
+            ModelUpload(bucket, prefix="models/"),
+            TrainingJobCompleted(bucket, "models/trained/", "churn-"),
+        )
+
+
+def test_two_parameters_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="need different names"):
+        UploadOrUriParameters(location="ModelKey")
