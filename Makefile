@@ -54,6 +54,10 @@ fuzz: setup  ## Feed the packaging script mutated archives (SECONDS=60)
 bench: setup  ## Compare the packaging script with the usual ways (BENCH_GB=10 for more)
 	@python benchmarks/packaging.py
 
+.PHONY: bench-synth
+bench-synth: setup  ## Compare a synth of this app with one of an empty app
+	@python benchmarks/synth.py
+
 .PHONY: lint
 lint: setup  ## Check style and types
 	@ruff check .

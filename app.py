@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_cdk import App
 
+from model_packaging.packaging_pipeline import DEFINITION_STORE
 from stacks.model_packaging_stack import ModelPackagingStack
 
 PROJECT = Path(__file__).parent
@@ -25,6 +26,8 @@ def build_app(**context: str) -> App:
         context=settings | context,
         outdir=None if "CDK_OUTDIR" in os.environ else str(PROJECT / "cdk.out"),
     )
+    if folder := app.node.try_get_context(DEFINITION_STORE):
+        app.node.set_context(DEFINITION_STORE, str(PROJECT / folder))
     ModelPackagingStack(
         app,
         "ModelPackaging",

@@ -1,7 +1,7 @@
 """The SageMaker pipeline that packages a model."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import Aws, CfnMapping, CfnTag, Stack, Token
 from aws_cdk import aws_iam as iam
@@ -11,21 +11,27 @@ from constructs import Construct
 
 from model_packaging.definition_bridge import DefinitionBridge
 from model_packaging.model_event import ModelEvent
+from model_packaging.model_upload import ModelUpload
 from model_packaging.roles import JobType, PackagingRoles
 from model_packaging.step import (
     MIMSPackagingStepBuilder,
+    ModelSource,
     PackageStepConfig,
     contract,
     render_definition,
 )
+from model_packaging.step.definition_store import DefinitionStore
 from model_packaging.step.sklearn_image import (
     image_accounts,
     image_repository,
-    image_tag,
     image_uri,
 )
+from model_packaging.training_job import TrainingJobCompleted
 from model_packaging.upload_or_training_job import UploadOrTrainingJob
 from model_packaging.upstream_model import StepContext, UpstreamModel
+
+# Context key: folder that keeps rendered definitions. Unset or empty: every synth renders anew.
+DEFINITION_STORE: Final = "model_packaging:definition_store"
 
 
 class PackagingPipeline(Construct):
@@ -66,6 +72,8 @@ class PackagingPipeline(Construct):
         self._config = config
         self.model = model
         self._bridge = DefinitionBridge(Stack.of(self))
+        folder = self.node.try_get_context(DEFINITION_STORE)
+        self._store = DefinitionStore(Path(folder) if folder else None)
         self.pipeline_name = config.pipeline_name
         self.packaged_s3_uri = config.pipeline_s3_loc
         self._packaging_script = self._build_asset("PackagingScript", str(config.get_script_path()))
@@ -181,33 +189,40 @@ class PackagingPipeline(Construct):
 
     def _render(self) -> dict[str, Any]:
         hide = self._bridge.hide
-        source = (
-            self.model.model_source(StepContext(self._bridge))
-            if isinstance(self.model, UpstreamModel)
-            else self.model.model_source()
-        )
-        builder = MIMSPackagingStepBuilder(
-            self._config.model_copy(
-                update={name: hide(getattr(self._config, name)) for name in self._rendered}
-            ),
-            role=self._bridge.hide_role(self.roles.job_role.role_arn),
-            packaging_script_uri=hide(_s3_uri(self._packaging_script)),
-            inference_scripts_uri=hide(_s3_uri(self._inference_scripts)),
-            extra_input_uris={
+        inputs: dict[str, Any] = {
+            "role": self._bridge.hide_role(self.roles.job_role.role_arn),
+            "packaging_script_uri": hide(_s3_uri(self._packaging_script)),
+            "inference_scripts_uri": hide(_s3_uri(self._inference_scripts)),
+            "extra_input_uris": {
                 name: hide(_s3_uri(asset)) for name, asset in self._extra_inputs.items()
             },
-            image_uri=hide(self._image_uri()),
-            environment=source.environment,
+            "image_uri": hide(self._image_uri()),
+        }
+        config = self._config.model_copy(
+            update={name: hide(getattr(self._config, name)) for name in self._rendered}
         )
-        definition = render_definition(
-            # The definition does not hold the name.
-            "pipeline" if Token.is_unresolved(self.pipeline_name) else self.pipeline_name,
-            parameters=source.parameters,
-            steps=[*source.steps, builder.create_step(source.uri, source.steps)],
-            unknown=self._bridge.PLACEHOLDER,
-        )
-        self._allow_upstream_jobs(definition)
-        return definition
+
+        def render(source: ModelSource) -> dict[str, Any]:
+            builder = MIMSPackagingStepBuilder(config, environment=source.environment, **inputs)
+            return render_definition(
+                # The definition does not hold the name.
+                "pipeline" if Token.is_unresolved(self.pipeline_name) else self.pipeline_name,
+                parameters=source.parameters,
+                steps=[*source.steps, builder.create_step(source.uri, source.steps)],
+                unknown=self._bridge.PLACEHOLDER,
+            )
+
+        model = self.model
+        if isinstance(model, UpstreamModel):
+            definition = render(model.model_source(StepContext(self._bridge)))
+            self._allow_upstream_jobs(definition)
+            return definition
+        if not isinstance(model, (ModelUpload, TrainingJobCompleted, UploadOrTrainingJob)):
+            return render(model.model_source())  # what else it depends on is not known here
+        settings = config.model_dump(mode="json", exclude={"source_dir", "processing_source_dir"})
+        made_from = {"config": settings, **inputs, "source": repr(model.parameters)}
+        stored: dict[str, Any] = self._store.get(made_from, lambda: render(model.model_source()))
+        return stored
 
     def _allow_upstream_jobs(self, definition: dict[str, Any]) -> None:
         """Let the pipeline run the jobs of the steps before the packaging step, the last one."""
@@ -238,7 +253,7 @@ class PackagingPipeline(Construct):
     def _image_account(self) -> str:
         version, region = self._config.processing_framework_version, Stack.of(self).region
         if not Token.is_unresolved(region):
-            return image_uri(version, region).partition(".")[0]
+            return self._container(version, region).partition(".")[0]
         mapping = self.node.try_find_child("SKLearnRegistry") or CfnMapping(
             self,
             "SKLearnRegistry",
@@ -252,9 +267,17 @@ class PackagingPipeline(Construct):
     def _image_uri(self) -> str:
         version, region = self._config.processing_framework_version, Stack.of(self).region
         if not Token.is_unresolved(region):
-            return image_uri(version, region)
+            return self._container(version, region)
         registry = f"{self._image_account()}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}"
-        return f"{registry}/{image_repository(version)}:{image_tag(version)}"
+        # Repository and tag are the same in every region.
+        image = self._container(version, next(iter(image_accounts(version)))).partition("/")[2]
+        return f"{registry}/{image}"
+
+    def _container(self, version: str, region: str) -> str:
+        uri: str = self._store.get(
+            {"container": version, "region": region}, lambda: image_uri(version, region)
+        )
+        return uri
 
 
 def _s3_uri(asset: s3_assets.Asset) -> str:

@@ -100,17 +100,6 @@ def image_repository(framework_version: str) -> str:
     return repository
 
 
-def image_tag(framework_version: str) -> str:
-    """Tag of the container, the same in every region, such as ``1.2-1-cpu-py3``.
-
-    Raises:
-        ValueError: The SDK has no such version, or its Python is too old.
-    """
-    return image_uri(framework_version, next(iter(image_accounts(framework_version)))).partition(
-        f"{image_repository(framework_version)}:"
-    )[2]
-
-
 def image_uri(framework_version: str, region: str) -> str:
     """The container's URI in one region, as the SDK resolves it.
 

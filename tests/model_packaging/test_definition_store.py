@@ -1,0 +1,145 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_s3 as s3
+from aws_cdk.assertions import Template
+
+from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline
+from model_packaging.step import definition_store
+from model_packaging.step.definition_store import DefinitionStore
+
+PROJECT = Path(__file__).parents[2]
+
+# Synthesizes the app and says whether the SageMaker SDK was imported for it.
+PROGRAM = """
+import sys, app
+app.build_app(**{"model_packaging:definition_store": sys.argv[1]}).synth()
+print("sagemaker.core.processing" in sys.modules)
+"""
+
+
+def synthesize(store: str, outdir: Path) -> tuple[bool, dict[str, bytes]]:
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM, store],
+        cwd=PROJECT,
+        env={**os.environ, "CDK_OUTDIR": str(outdir)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = [file for file in sorted(outdir.rglob("*")) if file.is_file()]
+    return run.stdout == "True\n", {str(f.relative_to(outdir)): f.read_bytes() for f in files}
+
+
+def test_a_repeated_synth_gives_the_same_bytes_without_the_sdk(tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    without = synthesize("", tmp_path / "without")
+    first = synthesize(store, tmp_path / "first")
+    repeated = synthesize(store, tmp_path / "repeated")
+    assert (without[0], first[0], repeated[0]) == (True, True, False)
+    assert without[1] == first[1] == repeated[1]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DefinitionStore:
+    return DefinitionStore(tmp_path / "store")
+
+
+def entry_of(tmp_path: Path) -> Path:
+    [file] = (tmp_path / "store").iterdir()
+    return file
+
+
+def test_equal_inputs_are_rendered_once(store: DefinitionStore) -> None:
+    rendered: list[int] = []
+
+    def render() -> Any:
+        rendered.append(1)
+        return {"Steps": [None, {"10": 1.0, "b": "ü"}]}
+
+    values = [store.get({"a": 1, "b": [2]}, render) for _ in range(3)]
+    assert json.dumps(values[0]) == json.dumps(values[2])
+    assert len(rendered) == 1
+    store.get({"a": 1, "b": [3]}, render)
+    assert len(rendered) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace("right", "wrong"),
+        lambda text: text.replace('\\"a\\": 1', '\\"a\\": 2'),
+        lambda text: "[]",
+        lambda text: "",
+    ],
+    ids=["cut off", "changed", "of other inputs", "something else", "empty"],
+)
+def test_a_damaged_entry_is_rendered_again(
+    store: DefinitionStore, tmp_path: Path, damage: Any
+) -> None:
+    store.get({"a": 1}, lambda: "right")
+    file = entry_of(tmp_path)
+    damaged = damage(file.read_text())
+    assert damaged != file.read_text()
+    file.write_text(damaged)
+    assert store.get({"a": 1}, lambda: "rendered") == "rendered"
+    assert store.get({"a": 1}, lambda: "again") == "rendered"
+
+
+def test_another_version_of_what_renders_makes_another_entry(
+    store: DefinitionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.get({"a": 1}, lambda: "before")
+    newer = {**definition_store._renderer(), "sagemaker": "4.0.0"}
+    monkeypatch.setattr(definition_store, "_renderer", lambda: newer)
+    assert store.get({"a": 1}, lambda: "after") == "after"
+
+
+def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = DefinitionStore(tmp_path / "file" / "store")
+    assert [store.get({}, lambda: 1), store.get({}, lambda: 2)] == [1, 2]
+
+
+def test_a_value_that_cannot_be_rendered_is_not_kept(
+    store: DefinitionStore, tmp_path: Path
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        store.get({}, lambda: 1 // 0)
+    assert store.get({}, lambda: "value") == "value"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"processing_volume_size": 30},
+        {"tags": {"team": "fraud"}},
+        {"retry_policies": []},
+        {"region": "EU"},
+    ],
+    ids=lambda change: ",".join(change),
+)
+def test_a_changed_setting_is_never_answered_from_the_store(
+    settings: dict[str, Any], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    def template(given: dict[str, Any], folder: str) -> str:
+        app = App(context={"model_packaging:definition_store": folder})
+        env = Environment(region="eu-west-1") if "region" in given else None
+        stack = Stack(app, "Stack", env=env)
+        bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")
+        PackagingPipeline(
+            stack, "Packaging", config=PackageStepConfig(**given), model=ModelUpload(bucket)
+        )
+        return json.dumps(Template.from_stack(stack).to_json())
+
+    folder = str(tmp_path / "store")
+    template(settings, folder)
+    assert template(settings | change, folder) == template(settings | change, "")
+    assert template(settings, folder) == template(settings, "")
