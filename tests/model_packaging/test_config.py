@@ -250,6 +250,15 @@ def test_a_cdk_token_may_stand_in_every_text(settings: Settings) -> None:
     assert {name: getattr(config, name) for name in given} == given
 
 
+def test_an_entry_point_that_packageignore_leaves_out_is_refused(
+    settings: Settings, scripts: Path
+) -> None:
+    (scripts / ".packageignore").write_text("# tests only\n*.py\n")
+    expected = r"'inference.py' does not ship, since '\*.py' is left out by .packageignore"
+    with pytest.raises(InvalidConfigError, match=expected):
+        PackageStepConfig(**settings)
+
+
 def test_one_folder_may_hold_all_scripts(settings: Settings, scripts: Path) -> None:
     (scripts / "mims_package.py").touch()
     del settings["processing_source_dir"]

@@ -7,6 +7,8 @@ from typing import Any, get_args
 
 import mims_package
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
 from model_packaging.step import (
@@ -517,6 +519,26 @@ def test_a_request_that_sagemaker_would_refuse_is_refused_here(settings: dict[st
 
 def test_the_script_leaves_out_what_the_contract_says() -> None:
     assert contract.LEFT_OUT == mims_package.ALWAYS_LEFT_OUT
+
+
+NAMES = st.sampled_from(["a", "b.py", "inference.py", ".git", "x.pyc", "__pycache__", "lib"])
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+PATTERNS = st.one_of(
+    st.sampled_from(
+        ["*.py", "/a", "a/", "a/*", "lib/b.py", "/lib/", "#a", " ", "?", "[ab]", "*/a"]
+    ),
+    PATHS,
+)
+
+
+@given(path=PATHS, patterns=st.lists(PATTERNS, max_size=4))
+def test_the_script_reads_packageignore_as_the_contract_does(
+    path: str, patterns: list[str]
+) -> None:
+    text = "\n".join(patterns)
+    assert mims_package.LeaveOut(text)(path, False) == (
+        contract.left_out_by(path, text) is not None
+    )
 
 
 def test_the_script_has_the_contracts_flags_and_paths() -> None:

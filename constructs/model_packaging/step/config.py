@@ -1,9 +1,8 @@
 """The settings of one packaging step."""
 
-import fnmatch
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -310,10 +309,11 @@ class PackageStepConfig(BaseModel):
                 f"inference_entry_point: {self.inference_entry_point!r} is not in "
                 f"{str(scripts)!r}; add the script or name another one"
             )
-        elif pattern := _left_out_by(self.inference_entry_point):
+        elif pattern := contract.left_out_by(self.inference_entry_point, _packageignore(scripts)):
+            where = "of every package" if pattern in contract.LEFT_OUT else "by .packageignore"
             problems.append(
                 f"inference_entry_point: {self.inference_entry_point!r} does not ship, since "
-                f"{pattern!r} is left out of every package; rename it"
+                f"{pattern!r} is left out {where}; name another script"
             )
         if not self.get_script_path().is_file():
             problems.append(
@@ -423,13 +423,6 @@ class PackageStepConfig(BaseModel):
         return {name: value for name, value in told.items() if value} | self.tags
 
 
-def _left_out_by(path: str) -> str | None:
-    parts = PurePosixPath(path).parts
-    return next(
-        (
-            pattern
-            for pattern in contract.LEFT_OUT
-            if any(fnmatch.fnmatchcase(part, pattern) for part in parts)
-        ),
-        None,
-    )
+def _packageignore(folder: Path) -> str:
+    file = folder / ".packageignore"
+    return file.read_text(errors="replace") if file.is_file() else ""

@@ -4,6 +4,7 @@ The script runs alone in a container and can import nothing of this package, so 
 stand twice: here, and as the defaults of ``scripts/mims_package.py``. A test compares them.
 """
 
+import fnmatch
 from collections.abc import Sequence
 from typing import Final
 
@@ -49,6 +50,30 @@ LEFT_OUT: Final = (
 
 # The upload's ETag: it makes the step's cache key change with the model's content.
 MODEL_ETAG_VARIABLE: Final = "MIMS_MODEL_ETAG"
+
+
+def left_out_by(path: str, packageignore: str = "") -> str | None:
+    """The pattern that keeps an inference script out of the package, as the script reads it.
+
+    Args:
+        path: Path of the file, relative to the scripts' folder.
+        packageignore: Text of the folder's ``.packageignore``: one shell pattern a line. Without
+            a slash it is compared with every part of a path, with one (other than at the end)
+            with the path from the scripts' root; a slash at the end means folders only.
+
+    Returns:
+        The first pattern that matches, or none: the file ships.
+    """
+    parts = path.split("/")
+    wholes = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+    lines = [line.strip() for line in packageignore.splitlines()]
+    for line in (*LEFT_OUT, *(line for line in lines if line and not line.startswith("#"))):
+        pattern = line.rstrip("/")
+        folders_only = slice(None, -1) if line.endswith("/") else slice(None)
+        compared = (wholes if "/" in pattern else parts)[folders_only]
+        if any(fnmatch.fnmatchcase(text, pattern.lstrip("/")) for text in compared):
+            return line
+    return None
 
 
 def script_arguments(
