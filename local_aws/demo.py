@@ -196,7 +196,7 @@ class Demo:
                     f"{', '.join(written) or 'nothing was written'}.",
                     cloud.directory / "executions" / arn.rpartition("/")[2],
                 )
-            [result.output_uri] = written
+            [result.output_uri] = (uri for uri in written if uri.endswith("/model.tar.gz"))
             show(f"execution {arn.rpartition('/')[2]} succeeded")
 
     def _download(self, cloud: LocalCloud) -> Path:

@@ -8,6 +8,7 @@ rolls back and says why.
 import contextlib
 import logging
 import re
+import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -127,15 +128,20 @@ def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None 
     stack = self.stacks[change_set.stack_id]
     action = change_set.change_set_type  # CREATE or UPDATE
     template_before, parameters_before = stack.template, stack.parameters
-    stack._add_stack_event(f"{action}_IN_PROGRESS", resource_status_reason="User Initiated")
     try:
-        with _failed_resource(stack, action):
-            change_set.apply()
+        with _operation(stack):
+            stack._add_stack_event(f"{action}_IN_PROGRESS", resource_status_reason="User Initiated")
+            with _failed_resource(stack, action):
+                change_set.apply()
+            _complete(self, stack, action, change_set)
     except Exception as fault:
         logger.exception("change set %s of stack %s failed", change_set_name, stack.name)
-        _roll_back(stack, action, template_before, parameters_before, str(fault))
+        with _operation(stack):
+            _roll_back(stack, action, template_before, parameters_before, str(fault))
         change_set.execution_status = "EXECUTE_FAILED"
-        return
+
+
+def _complete(self: Any, stack: Any, action: str, change_set: Any) -> None:
     stack.template, stack.parameters = change_set.template, change_set.parameters
     stack._parse_template()
     stack.description = stack.template_dict.get("Description")
@@ -145,6 +151,21 @@ def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None 
     change_set.execution_status = "EXECUTE_COMPLETE"
     stack.status = f"{action}_COMPLETE"
     stack._add_stack_event(stack.status)
+
+
+@contextlib.contextmanager
+def _operation(stack: Any) -> Iterator[None]:
+    """Give the events of one operation an id, by which the CLI finds those of a failure.
+
+    A rollback is an operation of its own.
+    """
+    known = len(stack.events)
+    operation_id = str(uuid.uuid4())
+    try:
+        yield
+    finally:
+        for event in stack.events[known:]:
+            event.operation_id = operation_id
 
 
 def _delete_stack(self: Any, name_or_stack_id: str) -> None:
@@ -225,7 +246,7 @@ def _clean_up(self: Any, resource: Any, resource_json: dict[str, Any], policy: s
         return
     try:
         self._delete_resource(resource, resource_json)
-    except Exception:  # the update has succeeded; CloudFormation leaves the resource
+    except Exception:  # CloudFormation leaves the resource; the update has succeeded
         logger.exception("%s could not be deleted", resource.physical_resource_id)
 
 

@@ -197,7 +197,7 @@ class _Execution:
         record["Metadata"] = {"ProcessingJob": {"Arn": arn}}
         description = sagemaker_backends[self._account][self._region].processing_jobs[job_name]
         description.processing_job_status = "InProgress"
-        description.processing_resources = request["ProcessingResources"]  # moto drops them
+        description.processing_resources = _chosen(request["ProcessingResources"])
         description.environment = request.get("Environment", {})
         scratch = self._folder / step["Name"]
         scratch.mkdir()
@@ -225,6 +225,14 @@ class _Execution:
             metrics.write_log(metrics.PROCESSING_LOG_GROUP, stream, lines)
         description.processing_job_status = "Completed"
         _cache.add(pipeline_arn, step, request, _now(), self._arn, record["Metadata"])
+
+
+def _chosen(resources: dict[str, Any]) -> dict[str, Any]:
+    """A job's resources, which moto drops, with the first of its instance preferences chosen."""
+    cluster = dict(resources["ClusterConfig"])
+    if preferences := cluster.get("InstancePreferences"):
+        cluster["SelectedInstanceType"] = preferences[0]["InstanceType"]
+    return resources | {"ClusterConfig": cluster}
 
 
 def _now() -> datetime.datetime:

@@ -12,8 +12,6 @@ from typing import Any
 
 from local_aws.event_delivery import pipeline_parameters
 
-_VISIBILITY_SECONDS = 60
-
 
 def redrive(client: Callable[[str], Any], queue_url: str) -> list[str]:
     """Start a pipeline for every event in a dead-letter queue.
@@ -33,24 +31,32 @@ def redrive(client: Callable[[str], Any], queue_url: str) -> list[str]:
     sqs, started = client("sqs"), []
     while messages := sqs.receive_message(
         QueueUrl=queue_url,
-        MaxNumberOfMessages=10,
+        MaxNumberOfMessages=1,  # the others stay visible if this one fails
         MessageAttributeNames=["All"],
-        VisibilityTimeout=_VISIBILITY_SECONDS,
         WaitTimeSeconds=1,
     ).get("Messages"):
-        for message in messages:
-            failed = {
-                name: attribute["StringValue"]
-                for name, attribute in message["MessageAttributes"].items()
-            }
-            rule = failed["RULE_ARN"].rpartition("/")[2]
-            targets = client("events").list_targets_by_rule(Rule=rule)["Targets"]
-            same = [target for target in targets if target["Arn"] == failed["TARGET_ARN"]]
-            for target in same or targets:  # the rule may have another pipeline by now
-                execution = client("sagemaker").start_pipeline_execution(
-                    PipelineName=target["Arn"].rpartition("/")[2],
-                    PipelineParameters=pipeline_parameters(target, json.loads(message["Body"])),
-                )
-                started.append(execution["PipelineExecutionArn"])
-            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        [message] = messages
+        receipt = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
+        try:
+            started += _start(client, message)
+        except Exception:
+            sqs.change_message_visibility(**receipt, VisibilityTimeout=0)
+            raise
+        sqs.delete_message(**receipt)
     return started
+
+
+def _start(client: Callable[[str], Any], message: dict[str, Any]) -> list[str]:
+    failed = {
+        name: attribute["StringValue"] for name, attribute in message["MessageAttributes"].items()
+    }
+    rule = failed["RULE_ARN"].rpartition("/")[2]
+    targets = client("events").list_targets_by_rule(Rule=rule)["Targets"]
+    same = [target for target in targets if target["Arn"] == failed["TARGET_ARN"]]
+    return [
+        client("sagemaker").start_pipeline_execution(
+            PipelineName=target["Arn"].rpartition("/")[2],
+            PipelineParameters=pipeline_parameters(target, json.loads(message["Body"])),
+        )["PipelineExecutionArn"]
+        for target in same or targets  # the rule may have another pipeline by now
+    ]
