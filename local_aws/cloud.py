@@ -259,6 +259,8 @@ def _environment(directory: Path) -> dict[str, str]:
         "HOME": str(directory / "home"),
         "CDK_HOME": str(directory / "home"),
         "TMPDIR": str(scratch),
+        # This checkout's constructs, whichever checkout is installed.
+        "PYTHONPATH": str(PROJECT / "constructs"),
         "CDK_DISABLE_CLI_TELEMETRY": "true",
     }
 

@@ -1,12 +1,15 @@
 """CloudFormation as moto does it, with what a deployment must not get wrong put right.
 
 A template with an unknown resource type is refused, a stack that was made from a change set has
-its outputs, and a change set that can't be executed rolls back and says why.
+its outputs, an update deletes only when all else is done, and a change set that can't be executed
+rolls back and says why.
 """
 
 import contextlib
 import logging
-from collections.abc import Iterator
+import re
+import uuid
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from moto.cloudformation import parsing
@@ -20,19 +23,28 @@ from local_aws.resources import RESOURCES
 
 logger = logging.getLogger(__name__)
 
+# What `cdk bootstrap` deploys besides. Others of moto's resources drop properties, or become
+# nothing when they are updated; they are unknown here.
+_MOTO_RESOURCES = ("AWS::ECR::Repository", "AWS::IAM::ManagedPolicy", "AWS::SSM::Parameter")
+_RETAINED = ("Retain", "RetainExceptOnCreate")
+
 
 def install() -> None:
     """Make moto's CloudFormation deploy this project's resources."""
     moto_models = parsing.get_model_map()
-    models = moto_models | {resource.TYPE: resource for resource in RESOURCES}
+    models = {name: moto_models[name] for name in _MOTO_RESOURCES} | {
+        resource.TYPE: resource for resource in RESOURCES
+    }
     parsing.get_model_map = lambda: models
     parsing.get_model_list = lambda: list(models.values())
+    parsing.resource_class_from_type = models.__getitem__
     CloudFormationBackend.create_change_set = _create_change_set
     CloudFormationBackend.describe_change_set = _describe_change_set
     CloudFormationBackend.delete_change_set = _delete_change_set
     CloudFormationBackend.execute_change_set = _execute_change_set
     CloudFormationBackend.delete_stack = _delete_stack
     parsing.ResourceMap.delete = _delete_resources
+    parsing.ResourceMap.update = _update_resources
     # The CLI asks CloudTrail why a deployment failed, and would ask for half a minute.
     CloudTrailResponse.lookup_events = lambda self: ActionResult({"Events": []})
 
@@ -43,8 +55,7 @@ _moto_create_change_set = CloudFormationBackend.create_change_set
 def _create_change_set(self: Any, **kwargs: Any) -> Any:
     template = Stack.parse_template(kwargs["template"])
     types = {resource["Type"] for resource in template["Resources"].values()}
-    known = set(parsing.get_model_map()) | set(parsing.NULL_MODELS)
-    if unknown := sorted(types - known):
+    if unknown := sorted(types - set(parsing.get_model_map())):
         raise ValidationError(
             message=f"Template format error: Unrecognized resource types: {unknown}"
         )
@@ -117,15 +128,20 @@ def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None 
     stack = self.stacks[change_set.stack_id]
     action = change_set.change_set_type  # CREATE or UPDATE
     template_before, parameters_before = stack.template, stack.parameters
-    stack._add_stack_event(f"{action}_IN_PROGRESS", resource_status_reason="User Initiated")
     try:
-        with _failed_resource(stack, action):
-            change_set.apply()
+        with _operation(stack):
+            stack._add_stack_event(f"{action}_IN_PROGRESS", resource_status_reason="User Initiated")
+            with _failed_resource(stack, action):
+                change_set.apply()
+            _complete(self, stack, action, change_set)
     except Exception as fault:
         logger.exception("change set %s of stack %s failed", change_set_name, stack.name)
-        _roll_back(stack, action, template_before, parameters_before, str(fault))
+        with _operation(stack):
+            _roll_back(stack, action, template_before, parameters_before, str(fault))
         change_set.execution_status = "EXECUTE_FAILED"
-        return
+
+
+def _complete(self: Any, stack: Any, action: str, change_set: Any) -> None:
     stack.template, stack.parameters = change_set.template, change_set.parameters
     stack._parse_template()
     stack.description = stack.template_dict.get("Description")
@@ -135,6 +151,21 @@ def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None 
     change_set.execution_status = "EXECUTE_COMPLETE"
     stack.status = f"{action}_COMPLETE"
     stack._add_stack_event(stack.status)
+
+
+@contextlib.contextmanager
+def _operation(stack: Any) -> Iterator[None]:
+    """Give the events of one operation an id, by which the CLI finds those of a failure.
+
+    A rollback is an operation of its own.
+    """
+    known = len(stack.events)
+    operation_id = str(uuid.uuid4())
+    try:
+        yield
+    finally:
+        for event in stack.events[known:]:
+            event.operation_id = operation_id
 
 
 def _delete_stack(self: Any, name_or_stack_id: str) -> None:
@@ -163,10 +194,98 @@ def _delete_resources(self: Any) -> None:
     # In the opposite order of creation, as CloudFormation does; moto's order is accidental.
     for logical_id in reversed(list(self._parsed_resources)):
         resource_json = self._resource_json_map.get(logical_id)
-        if resource_json is None or resource_json.get("DeletionPolicy") == "Retain":
+        if resource_json is None or resource_json.get("DeletionPolicy") in _RETAINED:
             continue
         self._delete_resource(self._parsed_resources[logical_id], resource_json)
         del self._parsed_resources[logical_id]
+
+
+def _update_resources(
+    self: Any, template: dict[str, Any], parameters: dict[str, Any] | None = None
+) -> None:
+    """Make and change resources, then delete what the template no longer has.
+
+    That order is CloudFormation's: a rollback finds everything that was there before.
+    """
+    before = self._resource_json_map
+    changed = set(self.build_resource_diff(template, parameters)["Modify"])
+    self._template = template
+    if parameters:
+        self.input_parameters = parameters
+    self.load_mapping()
+    self.load_parameters()
+    self.load_conditions()
+    self._resource_json_map = template["Resources"]
+    restored, self.replaced = self.__dict__.pop("restored", set()), {}
+    wanted = [
+        name
+        for name in _in_dependency_order(template["Resources"])
+        if self.lazy_condition_map.get(template["Resources"][name].get("Condition"), True)
+    ]
+    for name in wanted:
+        resource_json = template["Resources"][name]
+        if name not in self._parsed_resources:
+            self._parsed_resources[name] = self[name]
+        elif name in changed or _references(resource_json) & (restored | self.replaced.keys()):
+            old = self._parsed_resources[name]
+            new = parsing.parse_and_update_resource(
+                name, resource_json, self, self._account_id, self._region_name
+            )
+            self._parsed_resources[name] = new
+            if new is not old:
+                self.replaced[name] = old
+    for name in reversed(_in_dependency_order(before)):
+        if name in self.replaced:
+            _clean_up(self, self.replaced[name], before[name], "UpdateReplacePolicy")
+        elif name in self._parsed_resources and name not in wanted:
+            _clean_up(self, self._parsed_resources.pop(name), before[name], "DeletionPolicy")
+
+
+def _clean_up(self: Any, resource: Any, resource_json: dict[str, Any], policy: str) -> None:
+    if resource_json.get(policy) in _RETAINED:
+        return
+    try:
+        self._delete_resource(resource, resource_json)
+    except Exception:  # CloudFormation leaves the resource; the update has succeeded
+        logger.exception("%s could not be deleted", resource.physical_resource_id)
+
+
+def _in_dependency_order(resources: Mapping[str, Any]) -> list[str]:
+    """Logical ids, each after those that it depends on."""
+    ordered: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name in ordered or name not in resources:
+            return
+        depends_on = resources[name].get("DependsOn", [])
+        explicit = [depends_on] if isinstance(depends_on, str) else depends_on
+        for dependency in (*explicit, *sorted(_references(resources[name]))):
+            visit(dependency)
+        ordered[name] = None
+
+    for name in resources:
+        visit(name)
+    return list(ordered)
+
+
+def _references(value: Any) -> set[str]:
+    """What a part of a template refers to, by logical id or parameter name."""
+    if isinstance(value, list):
+        return set().union(*(_references(item) for item in value))
+    if not isinstance(value, dict):
+        return set()
+    found = set()
+    for key, argument in value.items():
+        if key == "Ref":
+            found.add(argument)
+        elif key == "Fn::GetAtt":
+            found.add(argument.partition(".")[0] if isinstance(argument, str) else argument[0])
+        else:
+            if key == "Fn::Sub":
+                text = argument if isinstance(argument, str) else argument[0]
+                found |= set(re.findall(r"\$\{([A-Za-z0-9]+)[.}]", text))
+            found |= _references(argument)
+    return found
 
 
 @contextlib.contextmanager
@@ -216,7 +335,12 @@ def _roll_back(
         if action == "CREATE":
             stack.resource_map.delete()
         else:
-            stack.resource_map.update(Stack.parse_template(template), parameters)
+            resources = stack.resource_map
+            for name, old in resources.replaced.items():
+                resources._parsed_resources[name].delete(stack.account_id, stack.region_name)
+                resources._parsed_resources[name] = old
+            resources.restored = set(resources.replaced)
+            resources.update(Stack.parse_template(template), parameters)
         stack.status = f"{status}_COMPLETE"
     except Exception:
         logger.exception("the rollback of stack %s failed", stack.name)

@@ -3,7 +3,7 @@
 An upload becomes the event that S3 sends ("Amazon S3 event notifications with EventBridge"),
 every rule is asked with moto's own pattern matcher, a target's JSON paths are resolved, and the
 pipeline is started. What can't be delivered goes to the target's dead-letter queue, if the
-queue's policy lets EventBridge write to it.
+queue's policy and its key's let EventBridge write to it.
 """
 
 import datetime
@@ -16,8 +16,11 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
-from moto.events.models import events_backends
+from moto.events.models import EventsBackend, events_backends
 from moto.s3 import notifications
+
+from local_aws.metrics import EVENTS_NAMESPACE, count
+from local_aws.policies import allows
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +38,39 @@ _REASONS = {
 def install() -> None:
     """Send the object events of moto's S3 through this module."""
     notifications._send_event_bridge_message = _object_event
+    EventsBackend.put_events = _put_events
+
+
+def _put_events(self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Deliver events that someone puts.
+
+    EventBridge takes a source ``aws.…`` from its services only ("PutEvents"). Here it is how
+    tests send what a service sends, as often as they like.
+    """
+    answers = []
+    for entry in events:
+        event = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": entry["DetailType"],
+            "source": entry["Source"],
+            "account": self.account_id,
+            "time": _now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": self.region_name,
+            "resources": entry.get("Resources", []),
+            "detail": json.loads(entry["Detail"]),
+        }
+        threading.Thread(target=deliver, args=(self.account_id, event), daemon=True).start()
+        answers.append({"EventId": event["id"]})
+    return answers
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def _object_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = _now()
     event: Event = {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -84,14 +116,25 @@ def deliver(account_id: str, event: Event) -> None:
 
 
 def _deliver_to(rule: Any, target: Mapping[str, Any], event: Event) -> None:
+    count(EVENTS_NAMESPACE, "Invocations", RuleName=rule.name)
     try:
         _start_pipeline(target, event)
     except botocore.exceptions.ClientError as fault:
         error = fault.response["Error"]
-        _send_dead_letter(rule, target, event, error["Code"], error["Message"])
+        _fail(rule, target, event, error["Code"], error["Message"])
     except Exception as fault:
         logger.exception("rule %s could not deliver to %s", rule.name, target["Arn"])
-        _send_dead_letter(rule, target, event, type(fault).__name__, str(fault))
+        _fail(rule, target, event, type(fault).__name__, str(fault))
+
+
+def _fail(rule: Any, target: Mapping[str, Any], event: Event, code: str, message: str) -> None:
+    names = ["FailedInvocations"]
+    if arn := target.get("DeadLetterConfig", {}).get("Arn"):
+        sent = _send_dead_letter(rule, arn, target, event, code, message)
+        names.append("InvocationsSentToDlq" if sent else "InvocationsFailedToBeSentToDlq")
+    else:
+        logger.error("rule %s lost an event: %s: %s", rule.name, code, message)
+    count(EVENTS_NAMESPACE, *names, RuleName=rule.name)
 
 
 def _start_pipeline(target: Mapping[str, Any], event: Event) -> None:
@@ -99,13 +142,8 @@ def _start_pipeline(target: Mapping[str, Any], event: Event) -> None:
     kind, _, name = resource.partition("/")
     if (service, kind) != ("sagemaker", "pipeline"):
         raise NotImplementedError(f"the local AWS delivers to pipelines, not to {target['Arn']}")
-    parameters = target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
     boto3.client("sagemaker").start_pipeline_execution(
-        PipelineName=name,
-        PipelineParameters=[
-            {"Name": parameter["Name"], "Value": resolve(parameter["Value"], event)}
-            for parameter in parameters
-        ],
+        PipelineName=name, PipelineParameters=pipeline_parameters(target, event)
     )
 
 
@@ -133,20 +171,31 @@ def resolve(value: str, event: Event) -> str:
     return found if isinstance(found, str) else json.dumps(found)
 
 
+def pipeline_parameters(target: Mapping[str, Any], event: Event) -> list[dict[str, str]]:
+    """The ``PipelineParameters`` that a rule's target starts a pipeline with.
+
+    Args:
+        target: The target, as ``ListTargetsByRule`` tells it.
+        event: The event that its JSON paths lead into.
+
+    Raises:
+        ValueError: A path leads nowhere.
+    """
+    parameters = target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
+    return [
+        {"Name": parameter["Name"], "Value": resolve(parameter["Value"], event)}
+        for parameter in parameters
+    ]
+
+
 def _send_dead_letter(
-    rule: Any, target: Mapping[str, Any], event: Event, code: str, message: str
-) -> None:
-    arn = target.get("DeadLetterConfig", {}).get("Arn")
-    if arn is None:
-        logger.error("rule %s lost an event: %s: %s", rule.name, code, message)
-        return
+    rule: Any, arn: str, target: Mapping[str, Any], event: Event, code: str, message: str
+) -> bool:
     sqs = boto3.client("sqs")
     url = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
-    policy = json.loads(attributes.get("Attributes", {}).get("Policy") or "{}")
-    if not _may_send(policy, rule.arn):
+    if not _may_send(sqs, url, rule.arn):
         logger.error("rule %s may not write to its dead-letter queue %s", rule.name, arn)
-        return
+        return False
     details = {
         "RULE_ARN": rule.arn,
         "TARGET_ARN": target["Arn"],
@@ -160,18 +209,26 @@ def _send_dead_letter(
             name: {"DataType": "String", "StringValue": value} for name, value in details.items()
         },
     )
+    return True
 
 
-def _may_send(policy: Mapping[str, Any], rule_arn: str) -> bool:
-    """Whether a queue's policy lets EventBridge send for one rule."""
-    for statement in policy.get("Statement", []):
-        actions = statement.get("Action", [])
-        source = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", rule_arn)
-        if (
-            statement["Effect"] == "Allow"
-            and statement.get("Principal") == {"Service": "events.amazonaws.com"}
-            and "sqs:SendMessage" in ([actions] if isinstance(actions, str) else actions)
-            and source == rule_arn
-        ):
-            return True
-    return False
+def _may_send(sqs: Any, url: str, rule_arn: str) -> bool:
+    """Whether the policies of a queue and of its key let EventBridge send for a rule."""
+    names = ["Policy", "KmsMasterKeyId"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names).get("Attributes", {})
+    service, account = "events.amazonaws.com", rule_arn.split(":")[4]
+    context = {"aws:SourceArn": rule_arn, "aws:SourceAccount": account}
+    if not allows(attributes.get("Policy"), service, "sqs:SendMessage", context):
+        return False
+    key = attributes.get("KmsMasterKeyId")
+    if not key:
+        return True
+    # A customer key's policy has to name EventBridge; that of alias/aws/sqs can't be changed
+    # ("Using dead-letter queues to process undelivered events in EventBridge").
+    if key.endswith("alias/aws/sqs"):
+        return False
+    policy = boto3.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    return all(
+        allows(policy, service, action, context)
+        for action in ("kms:Decrypt", "kms:GenerateDataKey")
+    )

@@ -1,7 +1,7 @@
 """Pipeline executions that run: moto's succeed at once and do nothing.
 
 Starting an execution starts a thread that reads the deployed definition back from the local AWS,
-resolves it, and runs its steps in order.
+resolves it, and runs its steps in order, or reuses what an equal earlier execution made.
 """
 
 import datetime
@@ -24,8 +24,11 @@ from moto.sagemaker.models import (
 )
 from moto.sagemaker.responses import SageMakerResponse
 
+from local_aws import metrics
 from local_aws.expressions import ExpressionError, parameter_values, resolve
 from local_aws.processing_job import JobError, ProcessingJob
+from local_aws.step_cache import StepCache
+from local_aws.step_settings import check_step
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ _moto_begin = FakePipelineExecution.__init__
 _moto_start = SageMakerModelBackend.start_pipeline_execution
 _moto_describe = SageMakerModelBackend.describe_pipeline_execution
 _directory = Path()
+_cache = StepCache()
 
 
 def install(directory: Path) -> None:
@@ -98,11 +102,13 @@ class _Execution:
         self._arn = arn
         self._record = _record(backend, arn)
         self._account, self._region = backend.account_id, backend.region_name
+        self._pipeline = arn.split("/")[1]
         self._folder = _directory / arn.rpartition("/")[2]
         self._folder.mkdir(parents=True)
 
     def run(self) -> None:
-        status, reason = "Succeeded", None
+        self._count({"ExecutionStarted": 1})
+        start, status, reason = _now(), "Succeeded", None
         try:
             self._run_steps()
         except (JobError, ExpressionError) as fault:
@@ -110,9 +116,18 @@ class _Execution:
         except Exception as fault:
             logger.exception("execution %s broke", self._arn)
             status, reason = "Failed", f"Internal error of the local AWS: {fault!r}"
+        # Before the status tells that it has ended: who waits for that finds all of it.
+        self._count({f"Execution{status}": 1})
+        self._count({"ExecutionDuration": _milliseconds(start)}, "Milliseconds")
         self._record.last_modified_time = _now()
         self._record.pipeline_execution_failure_reason = reason
         self._record.pipeline_execution_status = status
+
+    def _count(self, values: dict[str, float], unit: str = "Count", **dimensions: str) -> None:
+        by_pipeline = {"PipelineName": self._pipeline, **dimensions}
+        metrics.put(metrics.PIPELINES_NAMESPACE, values, unit, by_pipeline)
+        if not dimensions:  # also "across all pipelines"
+            metrics.put(metrics.PIPELINES_NAMESPACE, values, unit, {})
 
     def _run_steps(self) -> None:
         sagemaker = boto3.client("sagemaker")
@@ -135,25 +150,43 @@ class _Execution:
             self._run_step(step, variables)
 
     def _run_step(self, step: dict[str, Any], variables: dict[str, Any]) -> None:
+        start = _now()
         record = {
             "StepName": step["Name"],
-            "StartTime": _now(),
+            **{
+                f"Step{name}": step[name] for name in ("DisplayName", "Description") if name in step
+            },
+            "StartTime": start,
             "StepStatus": "Executing",
+            "AttemptCount": 1,
             "Metadata": {},
         }
         self._record.steps.append(record)
+        self._count({"StepStarted": 1}, StepName=step["Name"])
+        status = "Failed"
         try:
-            if step["Type"] != "Processing":
-                raise JobError(f"the local AWS runs Processing steps, not {step['Type']}")
+            check_step(step, [earlier["StepName"] for earlier in self._record.steps[:-1]])
             self._run_processing(step, resolve(step["Arguments"], variables), record)
+            status = "Succeeded"
         except Exception as fault:
-            record |= {"StepStatus": "Failed", "FailureReason": str(fault), "EndTime": _now()}
+            record |= {"FailureReason": str(fault)[:1024]}
             raise
-        record |= {"StepStatus": "Succeeded", "EndTime": _now()}
+        finally:
+            self._count({f"Step{status}": 1}, StepName=step["Name"])
+            self._count(
+                {"StepDuration": _milliseconds(start)}, "Milliseconds", StepName=step["Name"]
+            )
+            record |= {"StepStatus": status, "EndTime": _now()}
 
     def _run_processing(
         self, step: dict[str, Any], request: dict[str, Any], record: dict[str, Any]
     ) -> None:
+        pipeline_arn = self._arn.partition("/execution/")[0]
+        if hit := _cache.find(pipeline_arn, step, request, _now()):
+            # Nothing runs and nothing is written: the earlier execution's output is the result.
+            record["CacheHitResult"] = {"SourcePipelineExecutionArn": hit.execution_arn}
+            record["Metadata"] = hit.metadata
+            return
         suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(10))
         execution_id = self._arn.rpartition("/")[2]
         job_name = f"pipelines-{execution_id}-{step['Name']}-{suffix}"
@@ -164,11 +197,22 @@ class _Execution:
         record["Metadata"] = {"ProcessingJob": {"Arn": arn}}
         description = sagemaker_backends[self._account][self._region].processing_jobs[job_name]
         description.processing_job_status = "InProgress"
+        description.processing_resources = _chosen(request["ProcessingResources"])
+        description.environment = request.get("Environment", {})
         scratch = self._folder / step["Name"]
         scratch.mkdir()
-        job = ProcessingJob(request, scratch, self._folder / f"{step['Name']}.log")
+        log = self._folder / f"{step['Name']}.log"
+        named = {"ProcessingJobArn": arn, "ProcessingJobName": job_name, **request}
+        job = ProcessingJob(named, scratch, log)
         try:
             job.run()
+            for file in step.get("PropertyFiles", []):
+                if not job.has_written(file["OutputName"], file["FilePath"]):
+                    raise JobError(
+                        f"ClientError: the job wrote no {file['FilePath']!r} to its output "
+                        f"{file['OutputName']!r}, where the property file "
+                        f"{file['PropertyFileName']!r} is"
+                    )
         except JobError as fault:
             description.processing_job_status = "Failed"
             description.failure_reason = str(fault)
@@ -176,8 +220,24 @@ class _Execution:
             raise
         finally:
             shutil.rmtree(scratch)
+            lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+            stream = f"{job_name}/algo-1-{int(_now().timestamp())}"
+            metrics.write_log(metrics.PROCESSING_LOG_GROUP, stream, lines)
         description.processing_job_status = "Completed"
+        _cache.add(pipeline_arn, step, request, _now(), self._arn, record["Metadata"])
+
+
+def _chosen(resources: dict[str, Any]) -> dict[str, Any]:
+    """A job's resources, which moto drops, with the first of its instance preferences chosen."""
+    cluster = dict(resources["ClusterConfig"])
+    if preferences := cluster.get("InstancePreferences"):
+        cluster["SelectedInstanceType"] = preferences[0]["InstanceType"]
+    return resources | {"ClusterConfig": cluster}
 
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc)
+
+
+def _milliseconds(start: datetime.datetime) -> float:
+    return (_now() - start).total_seconds() * 1000

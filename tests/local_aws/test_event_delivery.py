@@ -1,6 +1,14 @@
+import json
+import time
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from local_aws.cloud import LocalCloud, local_cloud
 from local_aws.event_delivery import resolve
+from local_aws.metrics import EVENTS_NAMESPACE
+from local_aws.policies import allows
 
 EVENT = {"source": "aws.s3", "detail": {"object": {"key": "models/a b.tar.gz", "size": 5}}}
 
@@ -17,3 +25,100 @@ def test_anything_else_is_a_constant() -> None:
 def test_a_path_that_leads_nowhere_is_named() -> None:
     with pytest.raises(ValueError, match=r"nothing at \$.detail.object.etag"):
         resolve("$.detail.object.etag", EVENT)
+
+
+RULE = "arn:aws:events:us-east-1:123456789012:rule/uploads"
+CONTEXT = {"aws:SourceArn": RULE, "aws:SourceAccount": "123456789012"}
+
+
+def policy(effect: str = "Allow", **changed: Any) -> dict[str, Any]:
+    return {
+        "Effect": effect,
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Condition": {"ArnEquals": {"aws:SourceArn": RULE}},
+    } | changed
+
+
+@pytest.mark.parametrize(
+    ("statements", "allowed"),
+    [
+        ([], False),
+        ([policy()], True),
+        ([policy(Action=["sqs:*"])], True),
+        ([policy(Principal={"Service": "sns.amazonaws.com"})], False),
+        ([policy(Condition={"ArnEquals": {"aws:SourceArn": f"{RULE}-2"}})], False),
+        ([policy(Condition={"StringEquals": {"aws:SourceAccount": "210987654321"}})], False),
+        ([policy(Condition={"StringEquals": {"aws:SourceOrgID": "o-1"}})], False),
+        ([policy(), policy("Deny", Principal="*", Condition={})], False),
+        (
+            [
+                policy(),
+                policy("Deny", Principal="*", Condition={"Bool": {"aws:SecureTransport": "false"}}),
+            ],
+            True,
+        ),
+    ],
+)
+def test_a_queue_takes_what_its_policy_allows(
+    statements: list[dict[str, Any]], allowed: bool
+) -> None:
+    text = json.dumps({"Statement": statements})
+    assert allows(text, "events.amazonaws.com", "sqs:SendMessage", CONTEXT) == allowed
+
+
+@pytest.mark.parametrize(("service", "arrives"), [("events", True), ("sns", False)])
+def test_a_dead_letter_needs_the_queues_key_too(
+    tmp_path: Path, service: str, arrives: bool
+) -> None:
+    with local_cloud(tmp_path) as cloud:
+        key = cloud.client("kms").create_key(
+            Policy=json.dumps(
+                {
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": f"{service}.amazonaws.com"},
+                            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+                            "Resource": "*",
+                        }
+                    ]
+                }
+            )
+        )["KeyMetadata"]["Arn"]
+        statement = policy(Condition={"StringEquals": {"aws:SourceAccount": "123456789012"}})
+        sqs, events = cloud.client("sqs"), cloud.client("events")
+        queue = sqs.create_queue(
+            QueueName="letters",
+            Attributes={
+                "KmsMasterKeyId": key,
+                "Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            },
+        )["QueueUrl"]
+        events.put_rule(Name="uploads", EventPattern='{"source": ["aws.s3"]}')
+        events.put_targets(
+            Rule="uploads",
+            Targets=[
+                {
+                    "Id": "Pipeline",
+                    "Arn": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/gone",
+                    "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:123456789012:letters"},
+                }
+            ],
+        )
+        events.put_events(
+            Entries=[{"Source": "aws.s3", "DetailType": "Object Created", "Detail": "{}"}]
+        )
+        name = "InvocationsSentToDlq" if arrives else "InvocationsFailedToBeSentToDlq"
+        deadline = time.monotonic() + 30
+        while name not in metrics(cloud):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert "FailedInvocations" in metrics(cloud)
+        received = sqs.receive_message(QueueUrl=queue).get("Messages", [])
+        assert len(received) == arrives
+
+
+def metrics(cloud: LocalCloud) -> set[str]:
+    listed = cloud.client("cloudwatch").list_metrics(Namespace=EVENTS_NAMESPACE)["Metrics"]
+    return {metric["MetricName"] for metric in listed}

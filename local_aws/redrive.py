@@ -1,0 +1,62 @@
+"""Events from a rule's dead-letter queue, delivered again.
+
+SQS's own redrive (``StartMessageMoveTask``) takes the dead-letter queues of other queues only,
+and EventBridge takes events of an AWS service from that service only (``PutEvents``). So this does
+what the rule would have done: it starts the pipeline with the parameters that the rule's target
+takes from the event. It uses nothing that only the local AWS has.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from local_aws.event_delivery import pipeline_parameters
+
+
+def redrive(client: Callable[[str], Any], queue_url: str) -> list[str]:
+    """Start a pipeline for every event in a dead-letter queue.
+
+    A message is deleted when its execution has started; one whose execution can't start stays.
+
+    Args:
+        client: Makes a boto3 client of a service, such as ``boto3.client``.
+        queue_url: The dead-letter queue of a rule whose targets are pipelines.
+
+    Returns:
+        ARNs of the executions.
+
+    Raises:
+        botocore.exceptions.ClientError: The rule is gone or its pipeline can't be started.
+    """
+    sqs, started = client("sqs"), []
+    while messages := sqs.receive_message(
+        QueueUrl=queue_url,
+        MaxNumberOfMessages=1,  # the others stay visible if this one fails
+        MessageAttributeNames=["All"],
+        WaitTimeSeconds=1,
+    ).get("Messages"):
+        [message] = messages
+        receipt = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
+        try:
+            started += _start(client, message)
+        except Exception:
+            sqs.change_message_visibility(**receipt, VisibilityTimeout=0)
+            raise
+        sqs.delete_message(**receipt)
+    return started
+
+
+def _start(client: Callable[[str], Any], message: dict[str, Any]) -> list[str]:
+    failed = {
+        name: attribute["StringValue"] for name, attribute in message["MessageAttributes"].items()
+    }
+    rule = failed["RULE_ARN"].rpartition("/")[2]
+    targets = client("events").list_targets_by_rule(Rule=rule)["Targets"]
+    same = [target for target in targets if target["Arn"] == failed["TARGET_ARN"]]
+    return [
+        client("sagemaker").start_pipeline_execution(
+            PipelineName=target["Arn"].rpartition("/")[2],
+            PipelineParameters=pipeline_parameters(target, json.loads(message["Body"])),
+        )["PipelineExecutionArn"]
+        for target in same or targets  # the rule may have another pipeline by now
+    ]

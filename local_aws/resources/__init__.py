@@ -1,0 +1,49 @@
+"""CloudFormation resources that moto leaves out, or of which it drops properties or updates.
+
+Each is made through the service's own API, as CloudFormation's resource providers do it. A
+property that a class here does not know fails the deployment; nothing is skipped.
+"""
+
+from local_aws.resources import (
+    custom,
+    identity,
+    messaging,
+    monitoring,
+    network,
+    pipelines,
+    storage,
+)
+from local_aws.resources.base import Resource
+
+RESOURCES: tuple[type[Resource], ...] = (
+    custom.AutoDeleteObjects,
+    custom.Function,
+    custom.LogRetention,
+    custom.RestrictDefaultSecurityGroup,
+    identity.Policy,
+    identity.Role,
+    messaging.Queue,
+    messaging.QueuePolicy,
+    messaging.Rule,
+    messaging.Subscription,
+    messaging.Topic,
+    messaging.TopicPolicy,
+    monitoring.Alarm,
+    monitoring.Dashboard,
+    monitoring.LogGroup,
+    monitoring.MetricFilter,
+    network.FlowLog,
+    network.RouteTable,
+    network.SecurityGroup,
+    network.SecurityGroupEgress,
+    network.SecurityGroupIngress,
+    network.Subnet,
+    network.SubnetRouteTableAssociation,
+    network.Vpc,
+    network.VpcEndpoint,
+    pipelines.Pipeline,
+    storage.Alias,
+    storage.Bucket,
+    storage.BucketPolicy,
+    storage.Key,
+)
