@@ -15,6 +15,7 @@ from typing import Any
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend, Event, Stack
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
@@ -43,6 +44,7 @@ def install() -> None:
     CloudFormationBackend.delete_change_set = _delete_change_set
     CloudFormationBackend.execute_change_set = _execute_change_set
     CloudFormationBackend.delete_stack = _delete_stack
+    CloudFormationResponse.update_termination_protection = _protect
     parsing.ResourceMap.delete = _delete_resources
     parsing.ResourceMap.update = _update_resources
     # The CLI asks CloudTrail why a deployment failed, and would ask for half a minute.
@@ -168,12 +170,23 @@ def _operation(stack: Any) -> Iterator[None]:
             event.operation_id = operation_id
 
 
+def _protect(self: Any) -> Any:
+    """``UpdateTerminationProtection``, which moto lacks."""
+    stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+    stack.enable_termination_protection = self._get_bool_param("EnableTerminationProtection")
+    return ActionResult({"StackId": stack.stack_id})
+
+
 def _delete_stack(self: Any, name_or_stack_id: str) -> None:
     for stack in list(self.stacks.values()):
         if name_or_stack_id in (stack.name, stack.stack_id):
             break
     else:
         return  # deleting one that is not there succeeds
+    if stack.enable_termination_protection:
+        raise ValidationError(
+            message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+        )
     # moto hides the stack while it deletes it; the CLI, which watches, then takes it for gone.
     exports = [export.name for export in stack.exports]
     stack.status = "DELETE_IN_PROGRESS"

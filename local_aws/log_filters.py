@@ -79,7 +79,7 @@ def metric_data(transformation: Mapping[str, Any], line: str) -> dict[str, Any] 
 
     Returns:
         An entry of ``MetricData``; None if the event has no number where the filter looks for
-        the metric's value.
+        the metric's value, or lacks one of its dimensions.
     """
     value: Any = transformation["metricValue"]
     event = _parse(line)
@@ -93,15 +93,13 @@ def metric_data(transformation: Mapping[str, Any], line: str) -> dict[str, Any] 
         name: select(event, selector)
         for name, selector in transformation.get("dimensions", {}).items()
     }
-    # An event without one of the dimensions gives the metric without any.
-    known = all(found is not _MISSING for found in dimensions.values())
+    if _MISSING in dimensions.values():
+        return None
     return {
         "MetricName": transformation["metricName"],
         "Value": number,
         "Unit": transformation.get("unit", "None"),
-        "Dimensions": [
-            {"Name": name, "Value": str(found)} for name, found in dimensions.items() if known
-        ],
+        "Dimensions": [{"Name": name, "Value": str(found)} for name, found in dimensions.items()],
     }
 
 
@@ -135,7 +133,9 @@ def _meets(condition: re.Match[str], event: dict[str, Any]) -> bool:
     sign, value = condition["operator"], condition["value"]
     if sign in _ORDER:
         return isinstance(found, int | float) and _ORDER[sign](found, float(value))
-    if isinstance(found, int | float) and not isinstance(found, bool):
+    if value.strip('"') == "*":  # the selector exists
+        equal = True
+    elif isinstance(found, int | float) and not isinstance(found, bool):
         equal = not value.startswith('"') and found == float(value)
     else:
         equal = fnmatch.fnmatchcase(str(found), value.strip('"'))

@@ -387,9 +387,9 @@ def test_events_for_a_deleted_pipeline_wait_until_they_are_redriven(
     assert packaging.packaged_content(execution) == b"next"
 
 
-@pytest.fixture
-def own_cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with local_cloud(tmp_path / "cloud") as cloud:
+@pytest.fixture(scope="module")
+def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    with local_cloud(tmp_path_factory.mktemp("own")) as cloud:
         cloud.bootstrap()
         yield cloud
 
@@ -420,3 +420,23 @@ def test_a_development_stack_is_destroyed_with_the_objects_in_its_bucket(
     with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
         own_cloud.outputs("Development")
     assert name not in {item["Name"] for item in client.list_buckets()["Buckets"]}
+
+
+def test_a_protected_stack_with_tags_is_not_destroyed(
+    own_cloud: LocalCloud, tmp_path: Path
+) -> None:
+    app = App(outdir=str(tmp_path / "cdk.out"), analytics_reporting=False)
+    tags = {"owner": "Data Platform", "cost-centre": "4711"}
+    stack = Stack(app, "Production", tags=tags, termination_protection=True)
+    s3.Bucket(stack, "Bucket", bucket_name="protected", removal_policy=RemovalPolicy.DESTROY)
+    app.synth()
+    own_cloud.deploy(tmp_path / "cdk.out", "Production")
+    [deployed] = own_cloud.client("cloudformation").describe_stacks(StackName="Production")[
+        "Stacks"
+    ]
+    assert deployed["StackStatus"] == "CREATE_COMPLETE"
+    assert deployed["EnableTerminationProtection"]
+    assert {tag["Key"]: tag["Value"] for tag in deployed["Tags"]} == tags
+    with pytest.raises(CommandError, match="TerminationProtection is enabled"):
+        own_cloud.cdk("destroy", "Production", "--app", str(tmp_path / "cdk.out"), "--force")
+    own_cloud.client("s3").head_bucket(Bucket="protected")

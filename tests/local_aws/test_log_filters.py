@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,9 @@ LINE = json.dumps(
         ("{ $.package.bytes > 1000 }", True),
         ("{ $.package.bytes = 1024 }", True),
         ("{ $.seconds >= 0.6 }", False),
+        ('{ $.seconds = "*" }', True),
+        ('{ $.package = "*" }', True),
+        ('{ $.missing = "*" }', False),
         ("{ $.ok IS TRUE }", True),
         ("{ $.missing NOT EXISTS }", True),
         ("{ $.missing = 1 }", False),
@@ -59,6 +63,11 @@ def test_the_value_and_the_dimensions_come_from_the_event() -> None:
     }
 
 
-def test_an_event_without_the_value_adds_nothing() -> None:
-    transformation = {"metricName": "PackageBytes", "metricValue": "$.bytes"}
-    assert metric_data(transformation, LINE) is None
+@pytest.mark.parametrize(
+    "transformation",
+    [{"metricValue": "$.bytes"}, {"metricValue": "1", "dimensions": {"Pipeline": "$.pipeline"}}],
+)
+def test_an_event_without_the_value_or_a_dimension_adds_nothing(
+    transformation: dict[str, Any],
+) -> None:
+    assert metric_data({"metricName": "PackageBytes"} | transformation, LINE) is None
