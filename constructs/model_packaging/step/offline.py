@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 PLACEHOLDER_REGION: Final = "us-east-1"
 
 # What the process keeps of its environment while the SDK runs: nothing that the SDK or boto3
-# reads. Both know too many variables to name those that must go.
-_KEPT: Final = frozenset({"LANG", "LC_ALL", "PATH", "PYTHONHASHSEED", "TMPDIR"})
+# reads. Both know too many variables to name those that must go. Without TZ, the process would
+# stay in another time zone: the C library remembers what it read.
+_KEPT: Final = frozenset({"LANG", "LC_ALL", "PATH", "PYTHONHASHSEED", "TMPDIR", "TZ"})
 _ENVIRONMENT: Final = {
     "AWS_DEFAULT_REGION": PLACEHOLDER_REGION,  # import sagemaker.mlops raises NoRegionError
     "AWS_EC2_METADATA_DISABLED": "true",  # ProcessingStep asks 169.254.169.254 for credentials

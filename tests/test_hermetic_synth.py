@@ -1,0 +1,254 @@
+"""A synth depends on the checkout's files alone, writes to its output alone, and says nothing.
+
+What is random (``uuid``, ``os.urandom``, a folder's name in /tmp) differs between two processes
+by itself, so equal bytes prove that none of it is in the assembly.
+"""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="jsii needs Node")
+
+PROJECT = Path(__file__).parent.parent
+TRAPS = Path(__file__).parent / "traps"
+CDK = PROJECT / "node_modules" / ".bin" / "cdk"
+# Shared: filling it takes longer than a synth, and it holds aws-cdk-lib's own files only.
+JSII_CACHE = os.environ.get("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(PROJECT / ".cache" / "jsii"))
+# Hashes of the assets' files by inode and time, which aws-cdk-lib keeps in the home, always.
+FINGERPRINTS = re.compile(r"home/\.cdk/cache/fingerprints/[0-9a-f]{16}\.json")
+
+# Runs app.py as a user with logging would, and tells what the process saw.
+WITNESSED = """
+import datetime, json, logging, runpy, time
+logging.basicConfig(level=logging.INFO)
+runpy.run_path("app.py", run_name="__main__")
+import aws_cdk, model_packaging
+print(json.dumps({
+    "clocks of Python": [
+        time.time(),
+        time.time_ns() / 10**9,
+        time.mktime(time.localtime()),
+        datetime.datetime.now().timestamp(),
+        datetime.datetime.now(datetime.timezone.utc).timestamp(),
+        datetime.datetime.utcnow().replace(tzinfo=datetime.timezone.utc).timestamp(),
+        datetime.datetime.today().timestamp(),
+    ],
+    "clock of Node": aws_cdk.Expiration.after(aws_cdk.Duration.seconds(0)).to_epoch(),
+    "library": model_packaging.__file__,
+}))
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Synth:
+    """What a synth printed, and the files of its cloud assembly."""
+
+    stdout: str
+    assembly: dict[str, bytes]
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+def synthesize(
+    folder: Path, *command: str | Path, checkout: Path = PROJECT, **environment: str
+) -> Synth:
+    """Synthesize with an environment that names the folders to write to, and nothing more.
+
+    Nothing may be written to stderr, nor left in the home or among the temporary files.
+    """
+    places = {"HOME": "home", "TMPDIR": "tmp", "CDK_HOME": "cdk-home", "CDK_OUTDIR": "cdk.out"}
+    for place in places.values():
+        (folder / place).mkdir(parents=True)
+    roots = [environment.pop("PYTHONPATH", ""), str(checkout / "constructs")]
+    run = subprocess.run(
+        command,
+        cwd=environment.pop("PWD", checkout),
+        env={
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, roots)),
+            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": JSII_CACHE,
+            **{name: str(folder / place) for name, place in places.items()},
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stderr == ""
+    assert run.returncode == 0, run.stdout
+    left = [
+        str(path.relative_to(folder))
+        for place in ("home", "tmp", "cdk-home")
+        for path in (folder / place).rglob("*")
+        if not path.is_dir() or not any(path.iterdir())
+    ]
+    assert [name for name in left if not FINGERPRINTS.fullmatch(name)] == []
+    return Synth(run.stdout, files_in(folder / "cdk.out"))
+
+
+def differences(one: Synth, other: Synth) -> list[str]:
+    names = one.assembly.keys() | other.assembly.keys()
+    return sorted(name for name in names if one.assembly.get(name) != other.assembly.get(name))
+
+
+def copy_of_the_checkout(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for name in ("app.py", "cdk.json"):
+        shutil.copyfile(PROJECT / name, folder / name)
+    for name in ("stacks", "constructs", "scripts"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def trapped(clock: int) -> dict[str, str]:
+    return {
+        "PYTHONPATH": str(TRAPS),
+        "NODE_OPTIONS": f'--require "{TRAPS / "trap.js"}"',
+        "TRAP_CLOCK": str(clock),
+    }
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Synth:
+    """`python app.py` as it is: no trap, today's clock."""
+    return synthesize(
+        tmp_path_factory.mktemp("plain"), sys.executable, "app.py", PYTHONHASHSEED="0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("clock", "seed", "time_zone", "elsewhere"),
+    [
+        (978_307_199, "1", "Pacific/Kiritimati", True),  # 2000-12-31, there 2001
+        (1_835_395_200, "2", "UTC", False),  # 2028-02-29: later, jsii says that Node 24 has ended
+    ],
+    ids=["2000-in-another-checkout", "2028"],
+)
+def test_a_synth_has_the_same_bytes_with_no_network_at_any_time_in_any_folder(
+    plain: Synth, tmp_path: Path, clock: int, seed: str, time_zone: str, elsewhere: bool
+) -> None:
+    checkout = copy_of_the_checkout(tmp_path / "someone else" / "app") if elsewhere else PROJECT
+    before = files_in(checkout) if elsewhere else {}
+    synth = synthesize(
+        tmp_path / "synth",
+        *(sys.executable, "-c", WITNESSED),
+        checkout=checkout,
+        PYTHONHASHSEED=seed,
+        PYTHONWARNINGS="always",
+        TZ=time_zone,
+        **trapped(clock),
+    )
+    assert differences(plain, synth) == []
+    assert "ModelPackaging.template.json" in synth.assembly
+    # Control: the process saw this clock and this checkout, and printed nothing but this.
+    assert json.loads(synth.stdout) == {
+        "clocks of Python": [clock] * 7,
+        "clock of Node": clock,
+        "library": str(checkout / "constructs" / "model_packaging" / "__init__.py"),
+    }
+    if elsewhere:
+        assert files_in(checkout) == before
+
+
+def test_a_synth_says_nothing(plain: Synth) -> None:
+    assert plain.stdout == ""
+
+
+def test_the_cli_prints_the_template_and_nothing_else(plain: Synth, tmp_path: Path) -> None:
+    # Without the CLI's own addition to every resource, it writes what `python app.py` writes.
+    output = ("--output", tmp_path / "cdk.out")
+    synth = synthesize(tmp_path, CDK, "synth", "--no-path-metadata", *output, PYTHONHASHSEED="3")
+    assert differences(plain, synth) == ["performance-counters.json"]  # the CLI's
+    template = json.loads(synth.assembly["ModelPackaging.template.json"])
+    del template["Rules"]  # the check of the bootstrap's version, which the CLI doesn't print
+    assert yaml.safe_load(synth.stdout) == template
+    assert not synth.stdout.startswith("#")
+
+
+def test_what_the_machine_knows_of_aws_and_sagemaker_does_not_change_a_synth(
+    plain: Synth, tmp_path: Path
+) -> None:
+    home, project = tmp_path / "user", tmp_path / "studio"
+    for folder in (home / ".sagemaker", home / ".aws", home / ".config" / "sagemaker", project):
+        folder.mkdir(parents=True)
+    defaults = (
+        "SchemaVersion: '1.0'\nSageMaker:\n  ProcessingJob:\n    Environment: {LEAK: 'yes'}\n"
+    )
+    (home / ".sagemaker" / "config.yaml").write_text(defaults)
+    (home / ".config" / "sagemaker" / "config.yaml").write_text(defaults)
+    (home / ".aws" / "config").write_text("[default]\nregion = mars-north-1\nbroken")
+    (project / ".sagemaker-code-config").write_text(
+        '{"sagemakerProjectId": "p-leak", "sagemakerProjectName": "leak", "codePackages": {}}'
+    )
+    hostile = synthesize(
+        tmp_path / "hostile",
+        *(sys.executable, PROJECT / "app.py"),
+        PWD=str(project),
+        HOME=str(home),
+        AWS_PROFILE="missing",
+        AWS_ACCESS_KEY_ID="AKIALEAK",
+        AWS_SECRET_ACCESS_KEY="leak",
+        AWS_REGION="mars-north-1",
+        AWS_RETRY_MODE="bogus",
+        AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9/credentials",
+        SAGEMAKER_USER_CONFIG_OVERRIDE="/nonexistent",
+        SAGEMAKER_ADMIN_CONFIG_OVERRIDE="s3://nowhere/config.yaml",
+    )
+    assert differences(plain, hostile) == []
+    assert hostile.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "socket.create_connection(('127.0.0.1', 9))",
+        "socket.getaddrinfo('sts.amazonaws.com', 443)",
+        "socket.gethostbyname('sts.amazonaws.com')",
+        "socket.socket(type=socket.SOCK_DGRAM).sendto(b'', ('169.254.169.254', 53))",
+    ],
+)
+def test_the_trap_catches_pythons_use_of_the_network_even_where_its_error_is_swallowed(
+    attempt: str,
+) -> None:
+    program = f"import contextlib, socket\nwith contextlib.suppress(OSError): {attempt}"
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=trapped(0), capture_output=True, text=True, check=True
+    )
+    assert run.stderr.startswith("network attempt: socket.")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "require('net').connect(9, '127.0.0.1')",
+        "require('https').get('https://127.0.0.1:9')",
+        "require('dns').resolve4('sts.amazonaws.com', () => {})",
+        "require('dns').promises.lookup('sts.amazonaws.com')",
+        "require('dgram').createSocket('udp4').send('', 53, '169.254.169.254')",
+        "fetch('http://127.0.0.1:8080')",
+    ],
+)
+def test_the_trap_catches_nodes_use_of_the_network(attempt: str) -> None:
+    node = os.environ.get("JSII_NODE", "node")
+    run = subprocess.run(
+        [node, "-e", f"try {{ {attempt} }} catch {{}}"],
+        env={"PATH": os.environ["PATH"], **trapped(0)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 9
+    assert run.stderr.startswith("network attempt: ")
