@@ -89,10 +89,12 @@ class ModelEvent(Protocol):
     @property
     def reads(self) -> tuple[ModelObjects, ...]:
         """All that the job's role must be able to read."""
+        return (self.models,)
 
     @property
     def events(self) -> tuple["ModelEvent", ...]:
         """The events, each of which needs a rule of its own: here this one."""
+        return (self,)
 
     def model_source(self) -> ModelSource:
         """What the packaging step reads, as the pipeline definition expresses it."""

@@ -10,7 +10,7 @@ from model_packaging.step import ModelSource, UploadOrUriParameters, UploadParam
 
 
 @dataclass(frozen=True)
-class ModelUpload:
+class ModelUpload(ModelEvent):
     """Archives uploaded to a bucket.
 
     One object owns the event pattern, the pipeline parameters, the paths that fill them and the
@@ -68,21 +68,6 @@ class ModelUpload:
     def models(self) -> ModelObjects:
         """The models that it announces."""
         return ModelObjects(self.bucket, self.prefix, self.suffix)
-
-    @property
-    def reads(self) -> tuple[ModelObjects, ...]:
-        """All that the job's role must be able to read."""
-        return (self.models,)
-
-    @property
-    def events(self) -> tuple[ModelEvent, ...]:
-        """The events, each of which needs a rule of its own: here this one."""
-        return (self,)
-
-    @property
-    def key_pattern(self) -> str:
-        """The keys that the job must be able to read."""
-        return self.models.key_pattern
 
     def model_source(self) -> ModelSource:
         """What the packaging step reads."""

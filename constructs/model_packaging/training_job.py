@@ -15,7 +15,7 @@ _JOB_NAME_PREFIX = re.compile(r"(?=.{1,63}$)[a-zA-Z0-9](-*[a-zA-Z0-9])*-*")
 
 
 @dataclass(frozen=True)
-class TrainingJobCompleted:
+class TrainingJobCompleted(ModelEvent):
     """Training jobs that complete and whose model lies below a prefix of a bucket.
 
     A job whose model lies elsewhere, where the packaging job may not read, does not match. A
@@ -85,21 +85,6 @@ class TrainingJobCompleted:
         """The models that it announces."""
         # "Amazon S3 paths": <S3OutputPath>/<job name>/output/model.tar.gz
         return ModelObjects(self.bucket, self.prefix, "/output/model.tar.gz")
-
-    @property
-    def reads(self) -> tuple[ModelObjects, ...]:
-        """All that the job's role must be able to read."""
-        return (self.models,)
-
-    @property
-    def events(self) -> tuple[ModelEvent, ...]:
-        """The events, each of which needs a rule of its own: here this one."""
-        return (self,)
-
-    @property
-    def key_pattern(self) -> str:
-        """The keys that the job must be able to read."""
-        return self.models.key_pattern
 
     def model_source(self) -> ModelSource:
         """What the packaging step reads."""

@@ -483,12 +483,6 @@ def test_two_triggers_that_would_start_a_pipeline_twice_for_a_model_are_refused(
         trigger("Again", ModelUpload(bucket, prefix="models/"))
 
 
-def test_a_pipeline_whose_own_steps_make_the_model_has_nothing_to_wait_for(stack: Stack) -> None:
-    pipeline = ExistingPipeline(ARN, object(), DeclaredParameters([]))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="is announced by no event; give the pipeline a ModelUpl"):
-        PipelineTrigger(stack, "Trigger", pipeline=pipeline)
-
-
 def test_the_limits_are_those_of_the_service() -> None:
     model = botocore.session.get_session().get_service_model("events")
 

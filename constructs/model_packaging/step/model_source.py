@@ -47,15 +47,7 @@ class UploadParameters:
     etag: str = "ModelETag"
 
     def __post_init__(self) -> None:
-        names = (self.bucket, self.key, self.etag)
-        for name in names:
-            if not _PARAMETER_NAME.fullmatch(name):
-                raise ValueError(
-                    f"the pipeline parameter {name!r} is not a name that SageMaker accepts; write "
-                    "letters, digits and inner hyphens"
-                )
-        if len(set(names)) < len(names):
-            raise ValueError(f"the pipeline parameters {names} need three different names")
+        _check_names(self.bucket, self.key, self.etag)
 
     @offline()
     def model_source(self) -> ModelSource:
