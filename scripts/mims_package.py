@@ -2836,10 +2836,9 @@ def model_uri(job_config_file: str, model_dir: str) -> str | None:
     try:
         with open(job_config_file, "rb") as file:
             inputs = json.loads(file.read(MIB))["ProcessingInputs"]
-        places = [item["S3Input"] for item in inputs if "S3Input" in item]
-        return next(
-            (place["S3Uri"] for place in places if place.get("LocalPath") == model_dir), None
-        )
+        places = [item.get("S3Input") or {} for item in inputs]
+        uris = {place.get("LocalPath", "").rstrip("/"): place.get("S3Uri") for place in places}
+        return uris.get(model_dir.rstrip("/"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # the report can do without
 

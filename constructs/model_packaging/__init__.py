@@ -3,7 +3,12 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from model_packaging.step import MIMSPackagingStepBuilder, PackageStepConfig, StepBuilderBase
+from model_packaging.step import (
+    MIMSPackagingStepBuilder,
+    PackageStepConfig,
+    RetryPolicy,
+    StepBuilderBase,
+)
 
 if TYPE_CHECKING:
     from model_packaging.artifact_bucket import ArtifactBucket
@@ -35,6 +40,7 @@ __all__ = [
     "PipelineMonitoring",
     "PipelineTrigger",
     "ProcessingLogGroup",
+    "RetryPolicy",
     "StepBuilderBase",
     "StepContext",
     "TrainingJobCompleted",

@@ -17,6 +17,7 @@ _T = TypeVar("_T")
 _TOKEN = re.compile(r"\$\{Token\[[^\]]+\]\}")
 _LIST_TOKEN = re.compile(r"#\{Token\[[^\]]+\]\}")
 _MARKER = "cdktoken"
+_PLACEHOLDER = re.compile(rf"{_MARKER}\d{{4}}x")
 _ROLE_ARN_SHAPE = "arn:aws:iam::000000000000:role/{}"
 
 
@@ -27,7 +28,7 @@ class DefinitionBridge:
         stack: The stack that the pipeline belongs to.
     """
 
-    PLACEHOLDER: Final = re.compile(rf"{_MARKER}\d{{4}}x")
+    PLACEHOLDER: Final = _PLACEHOLDER
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -105,16 +106,17 @@ class DefinitionBridge:
             leaves.append(self._stack.to_json_string(shown))
             return f"\x00{len(leaves) - 1}\x00"
 
-        text = json.dumps(restore(definition), indent=2, ensure_ascii=False)
+        text = json.dumps(restore(definition), indent=2, ensure_ascii=False, allow_nan=False)
         if lost := [token for name, token in self._tokens.items() if name not in self._seen]:
             raise ValueError(
                 f"the rendered pipeline definition lost {self._named(*lost)}: the SageMaker SDK "
                 "changed or dropped the value it was given; write it without deploy-time parts"
             )
         _, limit = limits("PipelineDefinition")
-        if limit is not None and len(text) > limit:
+        size = len(text) + sum(map(len, leaves))
+        if limit is not None and size > limit:
             raise ValueError(
-                f"the pipeline definition has {len(text)} characters; SageMaker takes at most "
+                f"the pipeline definition has {size} characters; SageMaker takes at most "
                 f"{limit}: move long arguments into files that the steps read"
             )
         lines = [
@@ -155,8 +157,9 @@ class DefinitionBridge:
         return ", ".join(json.dumps(self._stack.resolve(token)) for token in tokens)
 
     def _placeholder(self, token: str, shape: str = "{}") -> str:
+        # One token may be hidden in both shapes.
         for placeholder, known in self._tokens.items():
-            if known == token:
+            if known == token and _PLACEHOLDER.sub("{}", placeholder) == shape:
                 return placeholder
         # Fixed width and a closing letter: no placeholder is the beginning of another.
         placeholder = shape.format(f"{_MARKER}{len(self._tokens):04d}x")

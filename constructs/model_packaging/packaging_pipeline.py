@@ -1,10 +1,12 @@
 """The SageMaker pipeline that packages a model."""
 
+import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aws_cdk import Aws, CfnMapping, CfnTag, Stack, Token
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -39,7 +41,8 @@ class PackagingPipeline(Construct):
 
     Creates the pipeline with its definition inline, the two roles, and the packaging script and
     the inference scripts as assets. Grants the job's role to read the model's keys and the two
-    assets, and to write below ``config.pipeline_s3_loc``.
+    assets, and to write below ``config.pipeline_s3_loc``. If that is in another bucket than the
+    model, with a KMS key of its own, let the job use the key with ``roles.grant_key``.
 
     Args:
         config: Settings of the packaging step. May contain CDK tokens.
@@ -54,6 +57,7 @@ class PackagingPipeline(Construct):
         roles: The pipeline's and the job's role.
 
     Raises:
+        InvalidRequestError: SageMaker would refuse the job.
         ValueError: The stack's region or the framework version has no scikit-learn container, or
             a package would start the pipeline again.
     """
@@ -73,7 +77,7 @@ class PackagingPipeline(Construct):
         self.model = model
         self._bridge = DefinitionBridge(Stack.of(self))
         folder = self.node.try_get_context(DEFINITION_STORE)
-        self._store = DefinitionStore(Path(folder) if folder else None)
+        self._store = DefinitionStore(Path(folder) if isinstance(folder, str) and folder else None)
         self.pipeline_name = config.pipeline_name
         self.packaged_s3_uri = config.pipeline_s3_loc
         self._packaging_script = self._build_asset("PackagingScript", str(config.get_script_path()))
@@ -117,19 +121,15 @@ class PackagingPipeline(Construct):
         config = self._config
         size = "large" if config.use_large_processing_instance else "small"
         return [
-            "author",
             "environment",
             "extra_inputs",
-            "inference_entry_point",
             "input_names",
             "output_kms_key",
             "output_names",
             "pipeline_s3_loc",
-            "pipeline_version",
             "processing_script_arguments",
             "security_group_ids",
             "subnets",
-            "tags",
             "volume_kms_key",
             "instance_preferences"
             if config.instance_preferences
@@ -178,14 +178,21 @@ class PackagingPipeline(Construct):
         return roles
 
     def _key_arn(self, setting: str, key: str) -> str:
-        if Token.is_unresolved(key) or key.startswith("arn:"):
-            return key
-        if "/" in key:
+        stack = Stack.of(self)
+        written = stack.resolve(key)
+        if "alias/" in json.dumps(written):
             raise ValueError(
-                f"{setting}: {key!r} is an alias, which a policy can't name; write the key's id or "
+                f"{setting}: {written!r} is an alias, which a policy can't name; write the key's "
                 "ARN"
             )
-        return Stack.of(self).format_arn(service="kms", resource="key", resource_name=key)
+        # The id of a key that this stack makes is a Ref; what else a token says is an ARN.
+        is_id = any(
+            isinstance(found, kms.CfnKey) and stack.resolve(found.ref) == written
+            for found in stack.node.find_all()
+        ) or (isinstance(written, str) and not written.startswith("arn:"))
+        if is_id:
+            return stack.format_arn(service="kms", resource="key", resource_name=key)
+        return key
 
     def _render(self) -> dict[str, Any]:
         hide = self._bridge.hide
@@ -198,9 +205,10 @@ class PackagingPipeline(Construct):
             },
             "image_uri": hide(self._image_uri()),
         }
-        config = self._config.model_copy(
-            update={name: hide(getattr(self._config, name)) for name in self._rendered}
-        )
+        hidden = {name: hide(getattr(self._config, name)) for name in self._rendered}
+        told = {"author": None, "current_date": None, "pipeline_version": None}
+        hidden |= told | {"tags": hide(self._config.get_tags())}
+        config = self._config.model_copy(update=hidden)
 
         def render(source: ModelSource) -> dict[str, Any]:
             builder = MIMSPackagingStepBuilder(config, environment=source.environment, **inputs)
@@ -217,10 +225,11 @@ class PackagingPipeline(Construct):
             definition = render(model.model_source(StepContext(self._bridge)))
             self._allow_upstream_jobs(definition)
             return definition
-        if not isinstance(model, (ModelUpload, TrainingJobCompleted, UploadOrTrainingJob)):
+        if type(model) not in (ModelUpload, TrainingJobCompleted, UploadOrTrainingJob):
             return render(model.model_source())  # what else it depends on is not known here
+        parameters = cast(ModelUpload, model).parameters
         settings = config.model_dump(mode="json", exclude={"source_dir", "processing_source_dir"})
-        made_from = {"config": settings, **inputs, "source": repr(model.parameters)}
+        made_from = {"config": settings, **inputs, "source": repr(parameters)}
         stored: dict[str, Any] = self._store.get(made_from, lambda: render(model.model_source()))
         return stored
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
 
 from model_packaging.definition_bridge import DefinitionBridge
-from model_packaging.model_event import ModelEvent, ModelObjects
+from model_packaging.model_event import ModelEvent, ModelObjects, check_filter
 from model_packaging.step import ModelSource, offline, offline_session
 
 if TYPE_CHECKING:
@@ -55,12 +56,18 @@ class UpstreamModel:
         bucket: Bucket that the steps write the model to.
         prefix: Beginning of the keys that they write, such as ``training/``.
         parameters: SDK pipeline parameters that the steps use, by a function for the same reason.
+
+    Raises:
+        ValueError: The prefix is empty, or has a character that a policy reads otherwise.
     """
 
     build: Callable[[StepContext], tuple[Sequence[Any], Any]]
     bucket: s3.IBucket
     prefix: str
     parameters: Callable[[], Sequence[Any]] = tuple
+
+    def __post_init__(self) -> None:
+        check_filter("prefix", self.prefix, "the job could read every object of the bucket")
 
     @property
     def reads(self) -> tuple[ModelObjects, ...]:
@@ -79,5 +86,16 @@ class UpstreamModel:
     def model_source(self, context: StepContext) -> ModelSource:
         """What the packaging step reads, and the steps that make it."""
         with offline():
-            steps, uri = self.build(context)
+            built = self.build(context)
+            if not isinstance(built, tuple) or len(built) != 2:
+                raise ValueError(
+                    f"build returned {type(built).__name__}; return the steps and the model's S3 "
+                    "URI, such as [train], train.properties.ModelArtifacts.S3ModelArtifacts"
+                )
+            steps, uri = built
+            if isinstance(uri, str) and Token.is_unresolved(uri):
+                raise ValueError(
+                    "build returned a URI with a CDK token, which the SDK can't read; pass it "
+                    "through context.hide"
+                )
             return ModelSource(uri=uri, parameters=tuple(self.parameters()), steps=tuple(steps))

@@ -23,6 +23,7 @@ WRONG: list[Settings] = [
     {"pipeline_description": "x" * 3073},
     {"pipeline_version": "1.0 beta"},
     {"author": ""},
+    {"author": "Ann <ann@example.org>"},
     {"current_date": "22/11/2026"},
     {"region": "us-est-2"},
     {"region": "APAC"},
@@ -80,6 +81,12 @@ WRONG: list[Settings] = [
     {"tags": {"team": "a|b"}},
     {"tags": {f"tag-{number}": "x" for number in range(51)}},
     {"volume_kms_key": "my key"},
+    {"volume_kms_key": ""},
+    {"subnets": ["#{Token[Subnets.1]}"], "security_group_ids": ["sg-1"]},
+    {"pipeline_s3_loc": "${Token[Url.1]}"},
+    {"tags": {"aws:team": "fraud"}},
+    {"tags": {f"tag-{number}": "x" for number in range(50)}, "author": "fraud-team"},
+    {"input_names": {"model_input": "", "inference_scripts_input": "scripts"}},
     {"output_kms_key": "k" * 2049},
     {"subnets": ["subnet-0123"]},
     {"security_group_ids": ["sg-0123"]},
@@ -88,6 +95,9 @@ WRONG: list[Settings] = [
     {"cache_expires_after": "30d"},
     {"cache_expires_after": "12 hours"},
     {"cache_expires_after": "P1DT"},
+    {"cache_expires_after": "P0D"},
+    {"cache_expires_after": "${Token[Age.1]}"},
+    {"region": "${Token[AWS.Region.4]}"},
     {"cache_expires_after": "a month"},
     {"retry_policies": [{"exceptions": ["Step.THROTLING"], "max_attempts": 3}]},
     {"retry_policies": [{"exceptions": ["Step.THROTTLING"]}]},
@@ -98,6 +108,11 @@ WRONG: list[Settings] = [
         ]
     },
     {"retry_policies": [{"exceptions": [], "max_attempts": 3}]},
+    {
+        "retry_policies": [
+            {"exceptions": ["Step.THROTTLING"], "max_attempts": 3, "backoff_rate": float("inf")}
+        ]
+    },
     {"pipeline_name": "a_b", "processing_volume_size": 1, "cache_expires_after": "30d"},
 ]
 
@@ -266,6 +281,12 @@ def test_one_folder_may_hold_all_scripts(settings: Settings, scripts: Path) -> N
     del settings["source_dir"]
     config = PackageStepConfig(**settings, processing_source_dir=scripts)
     assert config.get_inference_source_dir() == scripts
+
+
+def test_a_configuration_survives_being_written_and_read(settings: Settings) -> None:
+    config = PackageStepConfig(**settings, instance_preferences=["ml.m5.xlarge"], region="EU")
+    assert PackageStepConfig(**config.model_dump()) == config
+    assert PackageStepConfig.model_validate_json(config.model_dump_json()) == config
 
 
 def test_the_predecessors_names_work_without_the_report(settings: Settings) -> None:

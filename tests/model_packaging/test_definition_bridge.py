@@ -133,3 +133,14 @@ def test_a_definition_over_the_services_limit_is_refused_with_its_size(stack: St
         ValueError, match=r"has 10\d{5} characters; SageMaker takes at most 1048576"
     ):
         DefinitionBridge(stack).show({"Steps": ["x" * 1_048_576]})
+
+
+def test_one_value_may_be_hidden_in_both_shapes(stack: Stack) -> None:
+    role = CfnResource(stack, "Role", type="AWS::IAM::Role").get_att("Arn").to_string()
+    bridge = DefinitionBridge(stack)
+    definition = {"Environment": bridge.hide(f"s3://{role}/x"), "RoleArn": bridge.hide_role(role)}
+    assert definition["RoleArn"].startswith("arn:aws:iam::")
+    assert json.loads(shown(stack, bridge, definition)) == {
+        "Environment": "s3://<Role.Arn>/x",
+        "RoleArn": "<Role.Arn>",
+    }

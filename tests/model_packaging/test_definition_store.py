@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
 from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline
-from model_packaging.step import definition_store
+from model_packaging.step import ModelSource, definition_store
 from model_packaging.step.definition_store import DefinitionStore
 
 PROJECT = Path(__file__).parents[2]
@@ -67,7 +68,8 @@ def test_equal_inputs_are_rendered_once(store: DefinitionStore) -> None:
     assert json.dumps(values[0]) == json.dumps(values[2])
     assert len(rendered) == 1
     store.get({"a": 1, "b": [3]}, render)
-    assert len(rendered) == 2
+    store.get({"b": [2], "a": 1}, render)  # the order of tags shows in a definition
+    assert len(rendered) == 3
 
 
 @pytest.mark.parametrize(
@@ -143,3 +145,22 @@ def test_a_changed_setting_is_never_answered_from_the_store(
     template(settings, folder)
     assert template(settings | change, folder) == template(settings | change, "")
     assert template(settings, folder) == template(settings, "")
+
+
+def test_a_model_of_the_users_own_is_never_answered_from_the_store(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    class Own(ModelUpload):
+        def model_source(self) -> ModelSource:
+            return dataclasses.replace(super().model_source(), environment={"TEAM": "churn"})
+
+    def template(model: type[ModelUpload]) -> str:
+        app = App(context={"model_packaging:definition_store": str(tmp_path / "store")})
+        stack = Stack(app, "Stack")
+        bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")
+        config = PackageStepConfig(**settings)
+        PackagingPipeline(stack, "Packaging", config=config, model=model(bucket))
+        return json.dumps(Template.from_stack(stack).to_json())
+
+    assert "TEAM" not in template(ModelUpload)
+    assert "TEAM" in template(Own)

@@ -130,7 +130,11 @@ def render(configuration: Configuration, config: PackageStepConfig) -> dict[str,
         role=configuration.role,
         packaging_script_uri=golden.PACKAGING_SCRIPT_URI,
         inference_scripts_uri=golden.INFERENCE_SCRIPTS_URI,
-        extra_input_uris=configuration.zipped_extra_inputs,
+        extra_input_uris={
+            name: uri
+            for name, uri in configuration.zipped_extra_inputs.items()
+            if name in config.extra_inputs
+        },
         region=configuration.stack_region,
         environment={name: value(v) for name, v in configuration.job_environment.items()},
     )

@@ -1,10 +1,11 @@
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import botocore.session
 import pytest
-from aws_cdk import App, CfnParameter, Environment, Stack
+from aws_cdk import App, Aws, CfnParameter, Environment, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -346,3 +347,61 @@ def test_upstream_steps_join_the_pipeline(settings: dict[str, Any]) -> None:
 
     with pytest.raises(ValueError, match="is announced by no event"):
         PipelineTrigger(stack, "Trigger", pipeline=pipeline)
+
+
+@pytest.mark.parametrize("setting", ["output_kms_key", "volume_kms_key"])
+def test_the_job_may_use_the_keys_that_the_settings_name(
+    settings: dict[str, Any], setting: str
+) -> None:
+    def granted(key: Callable[[Stack], str]) -> list[str]:
+        stack = Stack(App(), "Stack")
+        pipeline_in(stack, settings | {setting: key(stack)})
+        deployed = Deployed(template_of(stack))
+        role = deployed.find("AWS::IAM::Role", Description="Assumed by the packaging job")
+        return sorted(
+            {
+                statement["Resource"]
+                for statement in deployed.identity(role)
+                if "kms:" in json.dumps(statement["Action"])
+            }
+        )
+
+    arn = f"arn:aws:kms:{REGION}:{ACCOUNT}:key"
+    assert granted(lambda stack: "0ab1") == [f"{arn}/0ab1"]
+    assert granted(lambda stack: f"{arn}/0ab1") == [f"{arn}/0ab1"]
+    assert all(
+        name.startswith(f"{arn}/") for name in granted(lambda stack: kms.Key(stack, "K").key_id)
+    )
+    assert len(granted(lambda stack: kms.Key(stack, "K").key_arn)) == 1
+    for alias in (
+        lambda stack: "alias/packages",
+        lambda stack: f"{arn.removesuffix('key')}alias/packages",
+        lambda stack: kms.Alias.from_alias_name(stack, "A", "alias/packages").key_arn,
+    ):
+        with pytest.raises(ValueError, match=f"{setting}: .* is an alias, which a policy"):
+            granted(alias)
+
+
+@pytest.mark.parametrize("prefix", ["", "a*"])
+def test_upstream_steps_may_not_open_the_whole_bucket(prefix: str) -> None:
+    bucket = s3.Bucket(Stack(App(), "Stack"), "Bucket")
+    with pytest.raises(ValueError, match="prefix"):
+        UpstreamModel(build=lambda context: ([], "s3://a-b/x"), bucket=bucket, prefix=prefix)
+
+
+@pytest.mark.parametrize(
+    ("built", "expected"),
+    [
+        (None, "build returned NoneType; return the steps and the model's S3 URI"),
+        (([], Aws.STACK_NAME), "pass it through context.hide"),
+    ],
+)
+def test_what_upstream_steps_must_return_is_said(
+    settings: dict[str, Any], built: Any, expected: str
+) -> None:
+    stack = Stack(App(), "Stack")
+    model = UpstreamModel(
+        build=lambda context: built, bucket=s3.Bucket(stack, "Bucket"), prefix="training/"
+    )
+    with pytest.raises(ValueError, match=expected):
+        PackagingPipeline(stack, "Packaging", config=PackageStepConfig(**settings), model=model)

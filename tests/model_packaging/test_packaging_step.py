@@ -19,6 +19,7 @@ from model_packaging.step import (
     offline_session,
     render_definition,
 )
+from model_packaging.step.request import check_requests
 from model_packaging.step.retries import Fault
 
 ROLE = "arn:aws:iam::111122223333:role/packaging-job"
@@ -209,7 +210,7 @@ def test_a_source_that_is_no_s3_uri_is_refused(
 
 
 def test_a_single_name_is_not_a_list_of_dependencies(config: PackageStepConfig) -> None:
-    with pytest.raises(ValueError, match=r"write \['Train'\]"):
+    with pytest.raises(ValueError, match=r"write it as a list, \['Train'\]"):
         builder(config).create_step("s3://models/churn/", "Train")
     step = builder(config).create_step("s3://models/churn/", ["Train"])
     assert step.depends_on == ["Train"]
@@ -376,19 +377,75 @@ def test_a_following_step_can_read_the_package_report(config: PackageStepConfig)
 
 
 def test_log_lines_take_pipeline_variables(
-    config: PackageStepConfig, monkeypatch: pytest.MonkeyPatch
+    config: PackageStepConfig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    packaging = logging.getLogger("model_packaging.step.packaging")
-    lines: list[str] = []
-    monkeypatch.setattr(packaging, "info", lambda text, *values: lines.append(text % values))
     source = UploadParameters().model_source()
-    for uri in (source.uri, source.parameters[0], "s3://models/churn"):
-        builder(config).create_step(uri)
-    assert [line.partition(" packages ")[2][:24] for line in lines] == [
-        '{"Std:Join": {"On": "/",',
-        '{"Get": "Parameters.Mode',
-        "s3://models/churn",
+    with caplog.at_level(logging.INFO, logger="model_packaging"):
+        for uri in (source.uri, source.parameters[0], "s3://models/churn"):
+            builder(config).create_step(uri)
+    assert [record.getMessage()[:40] for record in caplog.records] == [
+        'PackagingStep packages {"Std:Join": {"On',
+        'PackagingStep packages {"Get": "Paramete',
+        "PackagingStep packages s3://models/churn",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"role": "SageMakerRole"}, "role: 'SageMakerRole' is not the ARN of a role"),
+        ({"packaging_script_uri": "scripts/mims_package.py"}, "packaging_script_uri: 'scripts/mi"),
+        ({"inference_scripts_uri": None}, "inference_scripts_uri: None is not an S3 URI"),
+        ({"extra_input_uris": {"code": "s3://a-b/x"}}, "extra_input_uris: 'code' is not among"),
+    ],
+)
+def test_a_wrong_argument_is_named_before_the_sdk_sees_it(
+    config: PackageStepConfig, change: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        builder(config, **change).create_step("s3://models/churn/")
+
+
+def test_a_parameter_that_the_pipeline_does_not_declare_is_refused(
+    config: PackageStepConfig,
+) -> None:
+    source = UploadParameters().model_source()
+    step = builder(config).create_step(source.uri)
+    with pytest.raises(InvalidRequestError, match="parameter 'ModelBucket', which the pipeline"):
+        render(step)
+
+
+def test_what_is_known_at_run_time_only_may_fill_any_value(config: PackageStepConfig) -> None:
+    with offline():
+        from sagemaker.core.workflow.parameters import ParameterInteger, ParameterString
+
+        size = ParameterInteger(name="Size")
+        role = ParameterString(name="Role")
+    step = builder(config, role=role).create_step("s3://models/churn/")
+    step.step_args.func_args[0].volume_size_in_gb = size
+    assert render(step, size, role)["Arguments"]["RoleArn"] == {"Get": "Parameters.Role"}
+
+
+def test_one_fault_of_a_request_does_not_hide_another() -> None:
+    step = {
+        "Name": "Step",
+        "Type": "Processing",
+        "Arguments": {
+            "AppSpecification": {"ImageUri": "image"},
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceType": "ml.m5.nonsense",
+                    "InstanceCount": "cdktoken0000x",
+                    "VolumeSizeInGB": {"Get": "Steps.Before.Size"},
+                }
+            },
+            "RoleArn": ROLE,
+        },
+    }
+    branch = {"Name": "If", "Type": "Condition", "Arguments": {"IfSteps": [step]}}
+    with pytest.raises(InvalidRequestError, match=r"ml\.m5\.nonsense") as raised:
+        check_requests({"Steps": [branch]}, unknown=re.compile("cdktoken"))
+    assert len(str(raised.value).splitlines()) == 2
 
 
 def cached_by(rendered: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from model_packaging.step import contract, sklearn_image
+from model_packaging.step import contract, service_model, sklearn_image
 from model_packaging.step.messages import InvalidConfigError
 from model_packaging.step.retries import DEFAULT_RETRY_POLICIES, RetryPolicy
 from model_packaging.step.values import (
@@ -26,13 +26,16 @@ from model_packaging.step.values import (
     InstanceType,
     Iso8601Duration,
     KmsKey,
+    LiteralText,
     Location,
+    Name,
     RelativePath,
     S3Uri,
     SageMakerShape,
     SecurityGroups,
     Subnets,
     Tags,
+    TagValue,
     Version,
     extra_input_name,
 )
@@ -67,8 +70,8 @@ def _default_location(settings: dict[str, Any]) -> str:
 class PackageStepConfig(BaseModel):
     """Settings of the packaging step: which scripts ship, where the package goes, what runs it.
 
-    Wherever a text stands, a CDK token may stand. What SageMaker limits is checked against its
-    own service model as botocore has it.
+    Wherever a text stands that reaches AWS as it is, a CDK token may stand. What SageMaker limits
+    is checked against its own service model as botocore has it.
 
     Raises:
         InvalidConfigError: Every setting that can't work, together, each with what was given and
@@ -78,7 +81,7 @@ class PackageStepConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     # --- The pipeline
-    author: str | None = Field(
+    author: TagValue | None = Field(
         default=None, min_length=1, description="Who answers for the pipeline. Becomes a tag."
     )
     current_date: date | None = Field(
@@ -86,7 +89,7 @@ class PackageStepConfig(BaseModel):
         description="Date of this configuration, as YYYY-MM-DD. Becomes a tag. No default: the "
         "clock must not change a template.",
     )
-    region: str | None = Field(
+    region: LiteralText | None = Field(
         default=None,
         description="AWS region, or NA, EU or FE for us-east-1, eu-west-1 or us-west-2. Default: "
         "the stack's.",
@@ -175,7 +178,7 @@ class PackageStepConfig(BaseModel):
         description="Instance types in order of preference: the first with capacity runs the job. "
         "Instead of the large and the small type.",
     )
-    processing_framework_version: str = Field(
+    processing_framework_version: LiteralText = Field(
         default="1.2-1", description="Version of SageMaker's scikit-learn container."
     )
     max_runtime_in_seconds: (
@@ -185,7 +188,7 @@ class PackageStepConfig(BaseModel):
         default={}, description="Environment variables of the job. Names in MIMS_ are the step's."
     )
     input_names: Annotated[
-        dict[str, str], _known_names(contract.MODEL_INPUT, contract.INFERENCE_SCRIPTS_INPUT)
+        dict[str, Name], _known_names(contract.MODEL_INPUT, contract.INFERENCE_SCRIPTS_INPUT)
     ] = Field(
         default={
             contract.MODEL_INPUT: contract.MODEL_INPUT,
@@ -194,7 +197,7 @@ class PackageStepConfig(BaseModel):
         description="Name of each input in the definition.",
     )
     output_names: Annotated[
-        dict[str, str],
+        dict[str, Name],
         _known_names(contract.PACKAGED_MODEL_OUTPUT, contract.PACKAGE_REPORT_OUTPUT),
     ] = Field(
         default={
@@ -207,10 +210,14 @@ class PackageStepConfig(BaseModel):
 
     # --- Encryption and network
     volume_kms_key: KmsKey | None = Field(
-        default=None, description="KMS key of the instances' volumes: id, alias or ARN."
+        default=None,
+        description="KMS key of the instances' volumes: its ARN or id. (An alias only without the "
+        "construct: a policy can't name it.)",
     )
     output_kms_key: KmsKey | None = Field(
-        default=None, description="KMS key of the package and the report: id, alias or ARN."
+        default=None,
+        description="KMS key of the package and the report: its ARN or id. (An alias only "
+        "without the construct.)",
     )
     subnets: Subnets = Field(
         default=(), description="Subnets that the job runs in. Together with security_group_ids."
@@ -353,7 +360,13 @@ class PackageStepConfig(BaseModel):
                 f"instance_preferences: {list(self.instance_preferences)} and {name} "
                 f"{getattr(self, name)!r} are both given; write one of the two settings"
                 for name in sorted(types & self.model_fields_set)
+                if getattr(self, name) != type(self).model_fields[name].default
             ]
+        if len(tags := self.get_tags()) > (most := service_model.limits("TagList")[1] or 0):
+            problems.append(
+                f"tags: {len(tags)} are given, with author, current_date and pipeline_version; "
+                f"SageMaker takes at most {most}"
+            )
         if bool(self.subnets) != bool(self.security_group_ids):
             given, missing = "subnets", "security_group_ids"
             if not self.subnets:

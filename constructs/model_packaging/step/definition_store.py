@@ -52,7 +52,7 @@ class DefinitionStore:
         """
         if self._folder is None:
             return render()
-        text = json.dumps([_renderer(), inputs], sort_keys=True)
+        text = json.dumps([_renderer(), inputs])  # in their order, which shows in the value
         file = self._folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             entry = json.loads(file.read_text())
@@ -85,10 +85,10 @@ def _digest(value: Any) -> str:
 def _renderer() -> dict[str, str]:
     """What renders, to the byte."""
     source = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
         source.update(hashlib.sha256(file.read_bytes()).digest())
     return {
         "python": sys.version,
-        "model_packaging.step": source.hexdigest(),
+        "model_packaging": source.hexdigest(),
         **{name: importlib.metadata.version(name) for name in _RENDERED_BY},
     }

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -37,6 +38,8 @@ _SDK_SETTINGS: Final = {
     "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}},
 }
 
+_LOCK: Final = threading.RLock()
+
 
 @contextlib.contextmanager
 def offline() -> Iterator[None]:
@@ -44,6 +47,13 @@ def offline() -> Iterator[None]:
 
     The process's environment and log levels are set while it lasts and restored after it.
     """
+    # The process has one environment: a second thread waits until the first has restored it.
+    with _LOCK, _offline():
+        yield
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
     kept = {name: value for name, value in os.environ.items() if name in _KEPT}
     # Its modules reset the level of their own loggers, so the threshold is set for all of them.
     threshold = logging.root.manager.disable

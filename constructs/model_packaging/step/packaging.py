@@ -83,8 +83,8 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         """Check what the step needs beyond a valid configuration.
 
         Raises:
-            ValueError: A required input or output has no name, no region is known, the chosen
-                instance type is not set, or an extra input has no place in S3.
+            ValueError: A required input or output has no name, no region is known, an extra input
+                has no place in S3, a URI is none, or the role is no ARN.
         """
         required = (
             ("input_names", self.config.input_names, contract.MODEL_INPUT),
@@ -107,8 +107,24 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                     f"extra_inputs: {name!r} is the folder {str(place)!r}; upload it as a zip and "
                     f"pass extra_input_uris={{{name!r}: 's3://…'}}, or use the CDK construct"
                 )
+        if unknown := sorted(set(self.extra_input_uris) - set(self.config.extra_inputs)):
+            raise ValueError(
+                f"extra_input_uris: {unknown[0]!r} is not among the configuration's extra_inputs; "
+                "add it there"
+            )
+        uris = {
+            "packaging_script_uri": self.packaging_script_uri,
+            "inference_scripts_uri": self.inference_scripts_uri,
+            **{f"extra_input_uris[{name!r}]": uri for name, uri in self.extra_input_uris.items()},
+        }
+        for name, uri in uris.items():
+            _require_s3_uri(name, uri)
+        if isinstance(self.role, str) and "/" not in self.role:
+            raise ValueError(
+                f"role: {self.role!r} is not the ARN of a role; write "
+                "arn:aws:iam::<account>:role/<name>"
+            )
 
-    @offline()
     def create_step(
         self,
         model_artifacts_input_source: Any,
@@ -128,30 +144,33 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
             ValueError: What :meth:`validate_configuration` raises, the region has no container,
                 the source is no S3 URI, or SageMaker would refuse the job.
         """
+        self.validate_configuration()
+        if not hasattr(model_artifacts_input_source, "expr"):  # no SDK expression
+            _require_s3_uri("model_artifacts_input_source", model_artifacts_input_source)
+        if dependencies is not None and not isinstance(dependencies, (list, tuple)):
+            shown = repr(getattr(dependencies, "name", dependencies))
+            raise ValueError(f"dependencies: {shown} is one step; write it as a list, [{shown}]")
+        logger.info(
+            "%s packages %s", self._get_step_name("Package"), _shown(model_artifacts_input_source)
+        )
+        return self._build_step(model_artifacts_input_source, list(dependencies or ()))
+
+    @offline()
+    def _build_step(
+        self, model_artifacts_input_source: Any, dependencies: "list[Step | str]"
+    ) -> "ProcessingStep":
         from sagemaker.mlops.workflow.steps import ProcessingStep
 
-        self.validate_configuration()
-        if isinstance(model_artifacts_input_source, str):
-            try:
-                s3_uri(model_artifacts_input_source)
-            except ValueError as error:
-                raise ValueError(f"model_artifacts_input_source: {error}") from None
-        if isinstance(dependencies, str):
-            raise ValueError(
-                f"dependencies: {dependencies!r} is one name; write [{dependencies!r}]"
-            )
-        name = self._get_step_name("Package")
-        logger.info("%s packages %s", name, _shown(model_artifacts_input_source))
         processor = self._create_processor()
         return ProcessingStep(
-            name=name,
+            name=self._get_step_name("Package"),
             step_args=processor.run(
                 code=self.packaging_script_uri,
                 inputs=self._get_processing_inputs(model_artifacts_input_source),
                 outputs=self._get_processing_outputs(),
                 arguments=self._get_job_arguments(),
             ),
-            depends_on=list(dependencies) if dependencies else None,
+            depends_on=dependencies or None,
             cache_config=self._get_cache_config(),
             property_files=[self.package_report],
             retry_policies=self._get_retry_policies(),
@@ -307,6 +326,15 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                 )
             )
         return policies
+
+
+def _require_s3_uri(name: str, uri: Any) -> None:
+    if not isinstance(uri, str):
+        raise ValueError(f"{name}: {uri!r} is not an S3 URI; write s3://<bucket>/<key>")
+    try:
+        s3_uri(uri)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _shown(value: Any) -> str:

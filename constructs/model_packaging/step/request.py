@@ -1,7 +1,7 @@
 """Whether SageMaker would take the request that a rendered step makes of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from model_packaging.step.service_model import UnknownText, request_problems
@@ -12,7 +12,7 @@ _REQUESTS: Final[Mapping[str, tuple[str, str]]] = {
     "Training": ("CreateTrainingJob", "TrainingJobName"),
 }
 _JOB_NAME: Final = "pipelines-sample-step-sample"
-_SAMPLE: Final = UnknownText("sample")
+_SAMPLE: Final = UnknownText("known-at-run-time-only")  # not shorter than any shape's minimum
 _SAMPLES: Final[Mapping[str, Any]] = {"Integer": 1, "Float": 1.0, "Boolean": True}
 
 
@@ -26,7 +26,7 @@ def check_requests(
     """Check a definition's processing and training steps against botocore's model of SageMaker.
 
     Pipeline variables are given sample values: a parameter its default. What is known at run
-    time only is checked for its type alone, unless it is joined to a text.
+    time only is not checked.
 
     Args:
         definition: A rendered pipeline definition.
@@ -42,11 +42,17 @@ def check_requests(
         )
         for parameter in definition.get("Parameters", ())
     }
-    for step in definition["Steps"]:
+    for step in _all_steps(definition["Steps"]):
         if step["Type"] not in _REQUESTS:
             continue
         operation, job_name = _REQUESTS[step["Type"]]
-        arguments = _sample(step["Arguments"], samples)
+        try:
+            arguments = _sample(step["Arguments"], samples)
+        except KeyError as error:
+            raise InvalidRequestError(
+                f"the step {step['Name']!r} uses the pipeline parameter {error}, which the "
+                "pipeline does not declare; add it to the parameters"
+            ) from None
         problems = [
             problem
             for problem in request_problems(operation, {job_name: _JOB_NAME, **arguments})
@@ -58,6 +64,14 @@ def check_requests(
             )
 
 
+def _all_steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The steps, and those inside of their conditions."""
+    for step in steps:
+        yield step
+        for branch in ("IfSteps", "ElseSteps"):
+            yield from _all_steps(step.get("Arguments", {}).get(branch, ()))
+
+
 def _sample(value: Any, samples: Mapping[str, Any]) -> Any:
     if isinstance(value, list):
         return [_sample(item, samples) for item in value]
@@ -65,9 +79,14 @@ def _sample(value: Any, samples: Mapping[str, Any]) -> Any:
         return value
     match value:
         case {"Get": str(name)}:
+            if name.startswith("Parameters.") and name not in samples:
+                raise KeyError(name.removeprefix("Parameters."))
             return samples.get(name, _SAMPLE)
         case {"Std:Join": {"On": str(separator), "Values": list(parts)}}:
-            return separator.join(str(_sample(part, samples)) for part in parts)
+            sampled = [_sample(part, samples) for part in parts]
+            joined = separator.join(map(str, sampled))
+            unknown = any(isinstance(part, UnknownText) for part in sampled)
+            return UnknownText(joined) if unknown else joined
         case {"Std:JsonGet": _}:
             return _SAMPLE
     return {name: _sample(item, samples) for name, item in value.items()}

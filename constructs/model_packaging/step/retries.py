@@ -28,7 +28,10 @@ class RetryPolicy(BaseModel):
     )
     interval_seconds: int = Field(default=1, ge=1, description="Pause before the first retry.")
     backoff_rate: float = Field(
-        default=2.0, ge=1.0, description="How many times longer each further pause is."
+        default=2.0,
+        ge=1.0,
+        allow_inf_nan=False,
+        description="How many times longer each further pause is.",
     )
     max_attempts: int | None = Field(default=None, ge=1, le=20, description="Most retries.")
     expire_after_mins: int | None = Field(

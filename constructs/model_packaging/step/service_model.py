@@ -11,7 +11,7 @@ _SERVICE: Final = "sagemaker"
 
 
 class UnknownText(str):
-    """Stands for a text that is known later only: of a request, its type alone is checked."""
+    """Stands for a value that is known later only: nothing of it is checked."""
 
     __slots__ = ()
 
@@ -131,14 +131,19 @@ def request_problems(operation: str, request: Mapping[str, Any]) -> list[str]:
 
     shape = _model().operation_model(operation).input_shape
     report = ParamValidator().validate(dict(request), shape)
-    if report.has_errors():
-        return list(report.generate_report().splitlines())
-    return list(_value_problems(shape, request, ""))
+    problems = report.generate_report().splitlines() if report.has_errors() else []
+    problems = [problem for problem in problems if UnknownText.__name__ not in problem]
+    return [*problems, *_value_problems(shape, request, "")]
 
 
 def _value_problems(shape: Any, value: Any, path: str) -> Iterator[str]:
+    python_type = {"structure": dict, "map": dict, "list": list}.get(shape.type_name)
+    if python_type and not isinstance(value, python_type):
+        return  # botocore has said so
     if shape.type_name == "structure":
         for name, item in value.items():
+            if name not in shape.members:
+                continue
             yield from _value_problems(shape.members[name], item, f"{path}.{name}".lstrip("."))
         return
     if shape.type_name in ("list", "map"):

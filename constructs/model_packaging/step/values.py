@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
 from pydantic_core import core_schema
 
 from model_packaging.step import service_model
@@ -28,6 +34,7 @@ _ISO_8601_DURATION = re.compile(
 )
 _SHORTHAND_DURATION = re.compile(r"(\d+)\s*([dhmsw])[a-z]*", re.IGNORECASE)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESERVED_TAG = re.compile(r"aws:", re.IGNORECASE)
 # One folder at the archive's root.
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -49,13 +56,18 @@ def bucket_problem(bucket: str) -> str | None:
 
 
 def s3_uri(value: str) -> str:
-    """Check an S3 URI and drop a closing slash.
+    """Check an S3 URI.
 
     Raises:
         ValueError: It is none, or S3 or the job's policy could not work with it.
     """
     if not value:
         raise ValueError("is required; write s3://<bucket>/<prefix>, or set bucket")
+    if _CDK_TOKEN.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is known at deployment only, as a whole; write 's3://' and then the bucket "
+            "and the key, each of which may be"
+        )
     sample = _CDK_TOKEN.sub(_SAMPLE, value)
     scheme, separator, rest = sample.partition("://")
     bucket, _, key = rest.partition("/")
@@ -72,7 +84,11 @@ def s3_uri(value: str) -> str:
         )
     if len(key.encode()) > 1024:
         raise ValueError(f"{value!r} has a key of more than 1024 bytes, S3's limit; shorten it")
-    return value.rstrip("/")
+    return value
+
+
+def _prefix(value: str) -> str:
+    return s3_uri(value).rstrip("/")
 
 
 def _bucket(value: str) -> str:
@@ -90,6 +106,20 @@ def _relative_path(value: str) -> str:
     return str(path)
 
 
+def _tag_key(value: str) -> str:
+    if _RESERVED_TAG.match(value):
+        raise ValueError(f"{value!r} begins with 'aws:', which AWS keeps for itself; rename it")
+    return value
+
+
+def _literal(value: Any) -> Any:
+    if has_token(value):
+        raise ValueError(
+            f"{value!r} is known at deployment only, but is needed before; write the value itself"
+        )
+    return value
+
+
 def _version(value: str) -> str:
     if not _VERSION.fullmatch(_CDK_TOKEN.sub(_SAMPLE, value)):
         raise ValueError(
@@ -100,7 +130,7 @@ def _version(value: str) -> str:
 
 
 def _iso_8601_duration(value: str) -> str:
-    if _ISO_8601_DURATION.fullmatch(value):
+    if _ISO_8601_DURATION.fullmatch(value) and re.search("[1-9]", value):
         return value
     hint = "write an ISO 8601 duration such as 'P30D' (30 days) or 'PT12H' (12 hours)"
     if shorthand := _SHORTHAND_DURATION.fullmatch(value):
@@ -172,6 +202,11 @@ class SageMakerShape:
 
     def _check(self, value: Any) -> Any:
         if isinstance(value, str):
+            if "#{Token[" in value:
+                raise ValueError(
+                    f"{value!r} is a list that is known at deployment only; write its elements, "
+                    "Fn.select(0, …) for each"
+                )
             if has_token(value) and service_model.choices(self.name):
                 return value
             if problem := service_model.value_problem(self.name, _CDK_TOKEN.sub(_SAMPLE, value)):
@@ -192,11 +227,13 @@ def _no_duplicates(values: Sequence[str]) -> Sequence[str]:
     return values
 
 
-S3Uri = Annotated[str, AfterValidator(s3_uri)]
+S3Uri = Annotated[str, AfterValidator(_prefix)]
 BucketName = Annotated[str, AfterValidator(_bucket)]
-RelativePath = Annotated[str, AfterValidator(_relative_path)]
+RelativePath = Annotated[str, BeforeValidator(_literal), AfterValidator(_relative_path)]
 Version = Annotated[str, AfterValidator(_version)]
-Iso8601Duration = Annotated[str, AfterValidator(_iso_8601_duration)]
+Iso8601Duration = Annotated[str, BeforeValidator(_literal), AfterValidator(_iso_8601_duration)]
+LiteralText = Annotated[str, BeforeValidator(_literal)]
+Name = Annotated[str, Field(min_length=1)]
 Location = Annotated[str | Path, AfterValidator(_location)]
 InstanceType = Annotated[str, SageMakerShape("ProcessingInstanceType")]
 InstancePreferences = Annotated[
@@ -204,7 +241,7 @@ InstancePreferences = Annotated[
     SageMakerShape("ProcessingInstancePreferenceList"),
     AfterValidator(_no_duplicates),
 ]
-KmsKey = Annotated[str, SageMakerShape("KmsKeyId")]
+KmsKey = Annotated[str, Field(min_length=1), SageMakerShape("KmsKeyId")]
 Subnets = Annotated[
     tuple[Annotated[str, SageMakerShape("SubnetId")], ...],
     SageMakerShape("Subnets"),
@@ -215,10 +252,11 @@ SecurityGroups = Annotated[
     SageMakerShape("VpcSecurityGroupIds"),
     AfterValidator(_no_duplicates),
 ]
+TagValue = Annotated[str, SageMakerShape("TagValue")]
 Tags = Annotated[
     dict[
-        Annotated[str, SageMakerShape("TagKey")],
-        Annotated[str, SageMakerShape("TagValue")],
+        Annotated[str, SageMakerShape("TagKey"), AfterValidator(_tag_key)],
+        TagValue,
     ],
     SageMakerShape("TagList"),
 ]
