@@ -2,6 +2,9 @@
 
 PYTHON ?= python3
 STACK ?= ModelPackaging
+# A stage of cdk.json, for synth, diff, deploy, destroy and findings. Default: cdk.json's.
+STAGE ?=
+CONTEXT := $(if $(STAGE),-c stage=$(STAGE))
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -42,6 +45,10 @@ snapshots: setup  ## Accept the template and the definition as they are now
 schema: setup  ## Write the JSON schema and the README's table of the settings
 	@python -m model_packaging.step.schema README.md
 
+.PHONY: findings
+findings: setup  ## List what the rule packs find in each stage, and why it is accepted (STAGE=prod)
+	@python -m stacks.findings $(STAGE)
+
 .PHONY: golden
 golden: setup  ## Render the golden files again with SageMaker SDK 2.257.7
 	@python -m tests.golden.regenerate
@@ -66,7 +73,7 @@ lint: setup  ## Check style and types
 
 .PHONY: synth
 synth: setup  ## Write the CloudFormation template to cdk.out
-	@cdk synth --quiet $(ARGS)
+	@cdk synth --quiet $(CONTEXT) $(ARGS)
 	@echo "cdk.out/$(STACK).template.json"
 
 .PHONY: bootstrap
@@ -75,15 +82,15 @@ bootstrap: setup  ## Prepare an account and region for the CDK, once (your AWS c
 
 .PHONY: diff
 diff: setup  ## Compare with what is deployed (your AWS credentials)
-	@cdk diff $(STACK) $(ARGS)
+	@cdk diff $(STACK) $(CONTEXT) $(ARGS)
 
 .PHONY: deploy
-deploy: setup  ## Deploy to AWS (your AWS credentials)
-	@cdk deploy $(STACK) $(ARGS)
+deploy: setup  ## Deploy to AWS (your AWS credentials; STAGE=prod)
+	@cdk deploy $(STACK) $(CONTEXT) $(ARGS)
 
 .PHONY: destroy
-destroy: setup  ## Delete the stack from AWS; the bucket stays (your AWS credentials)
-	@cdk destroy $(STACK) $(ARGS)
+destroy: setup  ## Delete the stack from AWS (your AWS credentials)
+	@cdk destroy $(STACK) $(CONTEXT) $(ARGS)
 
 .PHONY: lock
 lock: setup  ## Compile requirements*.txt from pyproject.toml

@@ -1,41 +1,59 @@
-"""Entry point of the CDK app: what is deployed, and with which settings."""
+"""Entry point of the CDK app: which stage is deployed, and what checks it."""
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App
+from aws_cdk import App, Environment
 
 from model_packaging.packaging_pipeline import DEFINITION_STORE
+from model_packaging.step import InvalidConfigError
 from stacks.model_packaging_stack import ModelPackagingStack
+from stacks.rule_packs import add_rule_packs
+from stacks.stage import read_stage
 
 PROJECT = Path(__file__).parent
 
 
-def build_app(**context: str) -> App:
-    """Make the app with its stack.
+def build_app(**context: Any) -> App:
+    """Make the app with the stack of one stage, and the rule packs that check it.
 
     Args:
-        **context: Context values, as ``cdk synth -c name=value`` gives them.
+        **context: Context values, as ``cdk synth -c name=value`` gives them: ``stage``, and
+            ``inference_scripts`` instead of the stage's own.
+
+    Raises:
+        InvalidConfigError: There is no such stage, or a stage has a setting that can't work.
     """
     # The CDK CLI sets both variables; without it, `python app.py` gives the same template.
     settings: dict[str, Any] = json.loads((PROJECT / "cdk.json").read_text())["context"]
     app = App(
         analytics_reporting=False,
         context=settings | context,
-        outdir=None if "CDK_OUTDIR" in os.environ else str(PROJECT / "cdk.out"),
+        outdir=os.environ.get("CDK_OUTDIR", str(PROJECT / "cdk.out")),
     )
     if folder := app.node.try_get_context(DEFINITION_STORE):
         app.node.set_context(DEFINITION_STORE, str(PROJECT / folder))
+    stage = app.node.get_context("stage")
+    chosen = read_stage(stage, app.node.get_context("stages"))
+    if scripts := app.node.try_get_context("inference_scripts"):
+        chosen = chosen.model_copy(update={"inference_scripts": scripts})
     ModelPackagingStack(
         app,
         "ModelPackaging",
+        stage=stage,
+        settings=chosen,
         description="Packages trained models with their inference scripts for SageMaker hosting.",
-        inference_scripts=PROJECT / app.node.get_context("inference_scripts"),
+        env=Environment(account=chosen.account, region=chosen.region),
     )
+    add_rule_packs(app)
     return app
 
 
 if __name__ == "__main__":
-    build_app().synth()
+    try:
+        build_app().synth()
+    except InvalidConfigError as error:
+        sys.exit(str(error))

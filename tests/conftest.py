@@ -25,15 +25,29 @@ hypothesis_settings.register_profile("untimed", deadline=None)
 hypothesis_settings.load_profile("untimed")
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The template that app.py writes."""
+def synthesize(outdir: Path, **context: Any) -> Path:
+    """The assembly that app.py writes, with context values."""
     from app import build_app
 
-    outdir = tmp_path_factory.mktemp("cdk.out")
     with mock.patch.dict(os.environ, {"CDK_OUTDIR": str(outdir)}):
-        assembly = build_app().synth()
-    return json.loads((Path(assembly.directory) / "ModelPackaging.template.json").read_text())
+        build_app(**context).synth()
+    return outdir
+
+
+def template_of(assembly: Path) -> dict[str, Any]:
+    return json.loads((assembly / "ModelPackaging.template.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The assembly of the default stage."""
+    return synthesize(tmp_path_factory.mktemp("cdk.out"))
+
+
+@pytest.fixture(scope="session")
+def template(dev: Path) -> dict[str, Any]:
+    """The template of the default stage."""
+    return template_of(dev)
 
 
 @pytest.fixture(scope="session")

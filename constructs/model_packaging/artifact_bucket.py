@@ -8,6 +8,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from model_packaging.acknowledgements import acknowledge, in_control_packs
+
 
 class ArtifactBucket(Construct):
     """A private, encrypted, versioned bucket that reports its uploads to EventBridge.
@@ -124,7 +126,7 @@ class ArtifactBucket(Construct):
         )
 
     def _build_access_logs_bucket(self, kept_for: Duration) -> s3.Bucket:
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             "AccessLogs",
             encryption=s3.BucketEncryption.S3_MANAGED,
@@ -144,6 +146,13 @@ class ArtifactBucket(Construct):
             removal_policy=self._removal_policy,
             auto_delete_objects=self._removal_policy == RemovalPolicy.DESTROY,
         )
+        acknowledge(
+            bucket,
+            "S3 can't deliver access logs to a bucket whose default encryption is a KMS key "
+            '("Enabling Amazon S3 server access logging"); SSE-S3 encrypts them.',
+            *in_control_packs("S3DefaultEncryptionKMS"),
+        )
+        return bucket
 
     def _build_bucket(self, lifecycle_rules: list[s3.LifecycleRule]) -> s3.Bucket:
         bucket = s3.Bucket(

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from aws_cdk import Aws, CfnMapping, CfnTag, Stack, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from model_packaging import metrics
 from model_packaging.definition_bridge import DefinitionBridge
 from model_packaging.model_event import ModelEvent
 from model_packaging.model_upload import ModelUpload
@@ -109,6 +111,22 @@ class PackagingPipeline(Construct):
                 ),
             ],
         )
+
+    def metric_executions_started(self, **options: Any) -> cloudwatch.Metric:
+        """Executions that started: see :func:`metrics.metric_executions_started`."""
+        return metrics.metric_executions_started(self.pipeline_name, **options)
+
+    def metric_executions_succeeded(self, **options: Any) -> cloudwatch.Metric:
+        """Executions that succeeded: see :func:`metrics.metric_executions_succeeded`."""
+        return metrics.metric_executions_succeeded(self.pipeline_name, **options)
+
+    def metric_executions_failed(self, **options: Any) -> cloudwatch.Metric:
+        """Executions that failed: see :func:`metrics.metric_executions_failed`."""
+        return metrics.metric_executions_failed(self.pipeline_name, **options)
+
+    def metric_duration(self, **options: Any) -> cloudwatch.Metric:
+        """How long executions ran: see :func:`metrics.metric_duration`."""
+        return metrics.metric_duration(self.pipeline_name, **options)
 
     def _arn_of(self, pipeline_name: str) -> str:
         return Stack.of(self).format_arn(

@@ -5,6 +5,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from model_packaging.acknowledgements import acknowledge_inline_policy, acknowledge_wildcards
+
 NAME = "/aws/sagemaker/ProcessingJobs"
 
 
@@ -54,8 +56,18 @@ class ProcessingLogGroup(Construct):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         )
         arn = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:"
-        # The function's own log group has its name, which CloudFormation makes up.
         own = f"{arn}/aws/lambda/*LogRetention*"
+        acknowledge_inline_policy(role)
+        acknowledge_wildcards(
+            role,
+            "CloudWatch Logs compares a group's ARN with ':*' at its end. The group is named.",
+            [f"{arn}{NAME}:*"],
+        )
+        acknowledge_wildcards(
+            role,
+            "The function's own log group has the function's name, which CloudFormation makes up.",
+            [own],
+        )
         role.add_to_policy(
             iam.PolicyStatement(
                 actions=[

@@ -10,10 +10,18 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct, DependencyGroup, IDependable
 
+from model_packaging.acknowledgements import acknowledge_inline_policy, acknowledge_wildcards
+
 JobType = Literal["processing", "training"]
 
 _API_NAMES = {"processing": "ProcessingJob", "training": "TrainingJob"}
 _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+# One reason for several statements: a role's findings about "*" have one id.
+_NO_RESOURCE = (
+    "These actions have no resource to name: ecr:GetAuthorizationToken opens the registry, not a "
+    "repository; cloudwatch:PutMetricData is confined to the namespace of processing jobs; EC2's "
+    "Describe actions, granted with a VPC only, read."
+)
 _KEY_ARN = re.compile(r"arn:[^:]+:kms:[^:]+:[^:]+:key/[^*?]+")
 
 
@@ -80,6 +88,8 @@ class PackagingRoles(Construct):
             self.job_role,
             actions=["s3:GetObject"],
             resources=[f"{bucket_arn}/{pattern}" for pattern in key_patterns],
+            wildcards="Whoever brings a model names it: its key is known at run time only. The "
+            "prefix confines it.",
         )
         self._allow(
             self.job_role,
@@ -98,6 +108,8 @@ class PackagingRoles(Construct):
             self.job_role,
             actions=["s3:AbortMultipartUpload", "s3:PutObject"],
             resources=[objects_arn],
+            wildcards="Each execution writes below its own id, which is known at run time only. "
+            "The prefix is this pipeline's.",
         )
 
     def grant_key(self, key: kms.IKey | str, *, write: bool = True) -> None:
@@ -178,7 +190,7 @@ class PackagingRoles(Construct):
         for name, ids in (("subnet_ids", subnet_ids), ("security_group_ids", security_group_ids)):
             if not ids:
                 raise ValueError(f"{name} is empty: a job in a VPC needs at least one")
-        # An interface gets its id when it is made; its subnet and groups confine it.
+        unnamed = "An interface gets its id when it is made; its subnet and groups confine it."
         interfaces = self._arn("ec2", "network-interface", "*")
         subnets = [
             self._arn("ec2", "subnet", subnet, account=subnet_account) for subnet in subnet_ids
@@ -188,6 +200,7 @@ class PackagingRoles(Construct):
             self.job_role,
             actions=["ec2:CreateNetworkInterface"],
             resources=[interfaces, *subnets, *groups],
+            wildcards=unnamed,
         )
         self._allow(
             self.job_role,
@@ -197,6 +210,7 @@ class PackagingRoles(Construct):
                 "ec2:DeleteNetworkInterfacePermission",
             ],
             resources=[interfaces],
+            wildcards=unnamed,
             conditions={"ArnEquals": {"ec2:Subnet": subnets}},
         )
         self._allow(
@@ -208,8 +222,8 @@ class PackagingRoles(Construct):
                 "ec2:DescribeSubnets",
                 "ec2:DescribeVpcs",
             ],
-            # EC2's Describe actions have no resource to name.
             resources=["*"],
+            wildcards=_NO_RESOURCE,
         )
 
     def allow_jobs(self, job_type: JobType, *role_arns: str, step_name: str | None = None) -> None:
@@ -243,11 +257,12 @@ class PackagingRoles(Construct):
                 f"sagemaker:Describe{name}",
                 f"sagemaker:Stop{name}",
             ],
-            # An execution's id is part of the name: it is known at run time only.
             resources=[
                 self._arn("sagemaker", f"{job_type}-job", f"pipelines-*{step}")
                 for step in _job_name_parts(step_name)
             ],
+            wildcards="SageMaker names the jobs: an execution's id is part of the name and known "
+            "at run time only. The service's prefix and the step's name confine it.",
         )
         self._allow(
             self.pipeline_role,
@@ -257,16 +272,18 @@ class PackagingRoles(Construct):
         )
 
     def _build_job_role(self) -> iam.Role:
-        return iam.Role(
+        role = iam.Role(
             self,
             "JobRole",
             description="Assumed by the packaging job: reads the model and the scripts, "
             "writes the package.",
             assumed_by=self._sagemaker_for(self._arn("sagemaker", "processing-job", "pipelines-*")),
         )
+        acknowledge_inline_policy(role)
+        return role
 
     def _build_pipeline_role(self, pipeline_name: str | None) -> iam.Role:
-        return iam.Role(
+        role = iam.Role(
             self,
             "PipelineRole",
             description="Assumed by the pipeline: creates its processing jobs.",
@@ -278,6 +295,8 @@ class PackagingRoles(Construct):
                 )
             ),
         )
+        acknowledge_inline_policy(role)
+        return role
 
     def _sagemaker_for(self, *source_arns: str) -> iam.PrincipalBase:
         return iam.ServicePrincipal("sagemaker.amazonaws.com").with_conditions(
@@ -300,8 +319,8 @@ class PackagingRoles(Construct):
         self._allow(
             self.job_role,
             actions=["ecr:GetAuthorizationToken"],
-            # The action has no resource to name: the token opens the registry, not a repository.
             resources=["*"],
+            wildcards=_NO_RESOURCE,
         )
 
     def _grant_logs_and_metrics(self) -> None:
@@ -314,19 +333,24 @@ class PackagingRoles(Construct):
                 "logs:DescribeLogStreams",
                 "logs:PutLogEvents",
             ],
-            # CloudWatch Logs compares a group's ARN with ":*" at its end, and its streams'.
             resources=[group, f"{group}:*"],
+            wildcards="CloudWatch Logs compares a group's ARN with ':*' at its end, and its "
+            "streams'. The group is named.",
         )
         self._allow(
             self.job_role,
             actions=["cloudwatch:PutMetricData"],
-            # Metrics have no ARN; the namespace is what confines the grant.
             resources=["*"],
+            wildcards=_NO_RESOURCE,
             conditions={"StringEquals": {"cloudwatch:namespace": _LOG_GROUP}},
         )
 
-    def _allow(self, role: iam.IRole, **statement: Any) -> None:
-        allowed = iam.PolicyStatement(**statement)
+    def _allow(
+        self, role: iam.IRole, *, resources: Sequence[str], wildcards: str = "", **statement: Any
+    ) -> None:
+        """Add a statement; ``wildcards`` is why not each of its resources has a name."""
+        acknowledge_wildcards(role, wildcards, resources)
+        allowed = iam.PolicyStatement(resources=list(resources), **statement)
         policy = role.add_to_principal_policy(allowed).policy_dependable
         assert policy is not None  # noqa: S101  # every role has one; narrows the type
         self._policies.add(policy)

@@ -58,7 +58,7 @@ class Alarm(Resource):
 class Dashboard(Resource):
     TYPE = "AWS::CloudWatch::Dashboard"
     NAME_PROPERTY = "DashboardName"
-    PROPERTIES = frozenset({"DashboardBody", "DashboardName"})
+    PROPERTIES = frozenset({"DashboardBody", "DashboardName", "Tags"})
     REPLACED_BY = frozenset({"DashboardName"})
 
     def create(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
-from local_aws.cloud import ACCOUNT, REGION, CommandError, local_cloud
+from local_aws.cloud import ACCOUNT, REGION, CommandError, local_cloud, synthesize
 from tests.definitions import resolve
 from tests.local_aws.conftest import STACK, Deployment
 
@@ -106,7 +106,9 @@ def test_the_bucket_has_every_setting_of_the_template(deployment: Deployment) ->
     }
     # moto doesn't tell of EventBridgeConfiguration; that events arrive is tested below.
     policy = json.loads(s3.get_bucket_policy(**bucket)["Policy"])
-    denied = [statement["Condition"] for statement in policy["Statement"]]
+    denied = [
+        statement["Condition"] for statement in policy["Statement"] if statement["Effect"] == "Deny"
+    ]
     assert {"Bool": {"aws:SecureTransport": "false"}} in denied
 
 
@@ -139,7 +141,7 @@ def test_the_roles_are_deployed_with_their_policies(deployment: Deployment) -> N
     iam, template = deployment.cloud.client("iam"), template_of(deployment)
     roles = [name for name, item in template["Resources"].items() if item["Type"].endswith("Role")]
     values = physical_values(deployment)
-    assert len(roles) == 3
+    assert len(roles) == 4  # the pipeline's, the job's, the rule's, and that of the deletion
     for name in roles:
         role = iam.get_role(RoleName=values[name])["Role"]
         wanted = template["Resources"][name]["Properties"]
@@ -305,17 +307,37 @@ def test_a_property_that_the_local_aws_does_not_know_rolls_the_deployment_back(
     assert versioning["Status"] == "Enabled"
 
 
-def test_a_destroyed_stack_is_gone_and_its_bucket_stays(assembly: Path, tmp_path: Path) -> None:
+def test_a_destroyed_trial_leaves_nothing_behind(assembly: Path, tmp_path: Path) -> None:
     with local_cloud(tmp_path) as cloud:
         cloud.bootstrap()
         cloud.deploy(assembly, STACK)
         bucket = cloud.outputs(STACK)["ModelUploadUri"].split("/")[2]
-        cloud.client("s3").put_object(Bucket=bucket, Key="models/kept", Body=b"x")
+        cloud.client("s3").put_object(Bucket=bucket, Key="models/trial", Body=b"x")
         cloud.cdk("destroy", STACK, "--app", str(assembly), "--force")
         with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
             cloud.outputs(STACK)
         assert cloud.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
         assert cloud.client("events").list_rules()["Rules"] == []
+        with pytest.raises(botocore.exceptions.ClientError, match="Not Found"):
+            cloud.client("s3").head_bucket(Bucket=bucket)
+
+
+def test_production_is_not_deleted_by_mistake_and_keeps_its_data(tmp_path: Path) -> None:
+    assembly = synthesize(tmp_path / "synth", {"stage": "prod"})
+    name = "ModelPackaging-prod"
+    with local_cloud(tmp_path / "cloud") as cloud:
+        cloud.bootstrap()
+        cloud.deploy(assembly, STACK)
+        bucket = cloud.outputs(name)["BucketName"]
+        cloud.client("s3").put_object(Bucket=bucket, Key="models/kept", Body=b"x")
+        destroy = ("destroy", STACK, "--app", str(assembly), "--force")
+        with pytest.raises(CommandError, match="TerminationProtection"):
+            cloud.cdk(*destroy)
+        assert cloud.outputs(name)["BucketName"] == bucket
+        cloud.client("cloudformation").update_termination_protection(
+            StackName=name, EnableTerminationProtection=False
+        )
+        cloud.cdk(*destroy)
         cloud.client("s3").head_object(Bucket=bucket, Key="models/kept")
 
 

@@ -405,3 +405,21 @@ def test_what_upstream_steps_must_return_is_said(
     )
     with pytest.raises(ValueError, match=expected):
         PackagingPipeline(stack, "Packaging", config=PackageStepConfig(**settings), model=model)
+
+
+@pytest.mark.parametrize(
+    ("method", "metric", "statistic"),
+    [
+        ("metric_executions_started", "ExecutionStarted", "Maximum"),
+        ("metric_executions_succeeded", "ExecutionSucceeded", "Maximum"),
+        ("metric_executions_failed", "ExecutionFailed", "Maximum"),
+        ("metric_duration", "ExecutionDuration", "Average"),
+    ],
+)
+def test_a_pipelines_metrics_are_its_own_with_the_callers_options(
+    settings: dict[str, Any], method: str, metric: str, statistic: str
+) -> None:
+    pipeline = pipeline_in(Stack(App(), "Stack"), settings)
+    found = getattr(pipeline, method)(statistic=statistic)
+    assert (found.metric_name, found.statistic) == (metric, statistic)
+    assert found.dimensions == {"PipelineName": "churn-packaging"}

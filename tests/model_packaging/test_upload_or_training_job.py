@@ -5,7 +5,14 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_s3 as s3
 
 from local_aws import event_delivery, expressions
-from model_packaging import ModelUpload, TrainingJobCompleted, UploadOrTrainingJob
+from model_packaging import (
+    ModelUpload,
+    PackageStepConfig,
+    PackagingPipeline,
+    PipelineTrigger,
+    TrainingJobCompleted,
+    UploadOrTrainingJob,
+)
 from model_packaging.step import UploadOrUriParameters
 from model_packaging.step.contract import MODEL_ETAG_VARIABLE
 
@@ -46,6 +53,21 @@ def test_either_event_leads_to_its_model(
     }
     assert expressions.resolve(source.uri.expr, values) == uri
     assert expressions.resolve(source.environment[MODEL_ETAG_VARIABLE].expr, values) == etag
+
+
+def test_a_pipeline_for_either_is_rendered(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+    bucket = s3.Bucket(stack, "Bucket")
+    pipeline = PackagingPipeline(
+        stack,
+        "Packaging",
+        config=PackageStepConfig(**settings),
+        model=UploadOrTrainingJob(
+            ModelUpload(bucket), TrainingJobCompleted(bucket, "training/", "churn-")
+        ),
+    )
+    trigger = PipelineTrigger(stack, "Trigger", pipeline=pipeline)
+    assert len(trigger.rules) == 2
 
 
 def test_the_job_may_read_both(either: UploadOrTrainingJob) -> None:

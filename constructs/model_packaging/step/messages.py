@@ -1,12 +1,14 @@
 """Faults of a configuration, in words that say which setting, what was given and what to write."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from model_packaging.step.service_model import closest
+
+_SHORT_LIST = 25  # settings; more would bury the message
 
 
 class InvalidConfigError(Exception):  # pydantic would wrap a ValueError once more
@@ -43,8 +45,11 @@ def _problems(model: type[BaseModel], fault: ErrorDetails) -> Iterator[str]:
         case "missing":
             yield f"{where}: is required"
         case "extra_forbidden":
-            near = closest(where, list(model.model_fields))
+            known = list(_model_at(model, fault["loc"][:-1]).model_fields)
+            near = closest(str(fault["loc"][-1]), known)
             hint = f"did you mean {near!r}?" if near else "remove it"
+            if len(known) <= _SHORT_LIST:
+                hint += f" (there are {', '.join(known)})"
             yield f"{where}: {given!r} is given, but there is no such setting; {hint}"
         case "value_error":
             yield f"{where}: {context['error']}"
@@ -65,6 +70,21 @@ def _problems(model: type[BaseModel], fault: ErrorDetails) -> Iterator[str]:
             yield f"{where}: {given!r} is not a date; write it as YYYY-MM-DD"
         case _:
             yield f"{where}: {given!r} can't be used; {fault['msg'].lower()}"
+
+
+def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model of the settings at a place, which may lie within other settings."""
+    for part in location:
+        if field := model.model_fields.get(str(part)):
+            model = next(_models_in(field.annotation), model)
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
 
 
 def _path(location: tuple[int | str, ...]) -> str:
