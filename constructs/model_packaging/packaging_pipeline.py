@@ -49,6 +49,8 @@ class PackagingPipeline(Construct):
     Args:
         config: Settings of the packaging step. May contain CDK tokens.
         model: Where models come from.
+        pipeline_role: An existing role for the pipeline. Default: one is made.
+        job_role: An existing role for the job. Default: one is made.
 
     Attributes:
         model: Where models come from.
@@ -71,6 +73,8 @@ class PackagingPipeline(Construct):
         *,
         config: PackageStepConfig,
         model: ModelEvent | UploadOrTrainingJob | UpstreamModel,
+        pipeline_role: iam.IRole | None = None,
+        job_role: iam.IRole | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         _refuse_loop(config, model)
@@ -91,7 +95,7 @@ class PackagingPipeline(Construct):
             for name, place in sorted(config.extra_inputs.items())
             if isinstance(place, Path)
         }
-        self.roles = self._build_roles()
+        self.roles = self._build_roles(pipeline_role, job_role)
         definition = self._render()
         self.cfn_pipeline = self._build_pipeline(definition)
         self.pipeline_arn = self._arn_of(self.cfn_pipeline.ref)
@@ -106,7 +110,8 @@ class PackagingPipeline(Construct):
                 self.pipeline_arn,
                 *(
                     []
-                    if Token.is_unresolved(self.pipeline_name) or self.pipeline_name.islower()
+                    if Token.is_unresolved(self.pipeline_name)
+                    or self.pipeline_name == self.pipeline_name.lower()
                     else [self._arn_of(self.pipeline_name.lower())]
                 ),
             ],
@@ -159,7 +164,9 @@ class PackagingPipeline(Construct):
         left_out = [pattern for pattern in contract.LEFT_OUT if pattern != ".packageignore"]
         return s3_assets.Asset(self, construct_id, path=path, exclude=left_out)
 
-    def _build_roles(self) -> PackagingRoles:
+    def _build_roles(
+        self, pipeline_role: iam.IRole | None, job_role: iam.IRole | None
+    ) -> PackagingRoles:
         config = self._config
         roles = PackagingRoles(
             self,
@@ -171,6 +178,8 @@ class PackagingPipeline(Construct):
                 resource_name=image_repository(config.processing_framework_version),
             ),
             pipeline_name=self.pipeline_name,
+            pipeline_role=pipeline_role,
+            job_role=job_role,
         )
         for objects in self.model.reads:
             roles.grant_read(objects.bucket.bucket_arn, objects.key_pattern)

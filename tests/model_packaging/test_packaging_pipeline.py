@@ -423,3 +423,28 @@ def test_a_pipelines_metrics_are_its_own_with_the_callers_options(
     found = getattr(pipeline, method)(statistic=statistic)
     assert (found.metric_name, found.statistic) == (metric, statistic)
     assert found.dimensions == {"PipelineName": "churn-packaging"}
+
+
+def test_existing_roles_get_what_they_need(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+    role = iam.Role(
+        stack,
+        "OwnJobRole",
+        assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+        role_name="own-job-role",
+    )
+    pipeline = PackagingPipeline(
+        stack,
+        "Packaging",
+        config=PackageStepConfig(**settings),
+        model=ModelUpload(s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")),
+        job_role=role,
+    )
+    assert pipeline.roles.job_role is role
+    template = template_of(stack)
+    [step] = definition_of(template)["Steps"]
+    deployed = Deployed(template)
+    own = deployed.find("AWS::IAM::Role", RoleName="own-job-role")
+    assert step["Arguments"]["RoleArn"] == f"<{own}.Arn>"
+    read = Request(deployed.arn(own), "s3:GetObject", "arn:aws:s3:::models-bucket/models/a")
+    assert is_allowed(read, deployed.identity(own))

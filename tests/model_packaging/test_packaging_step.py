@@ -380,7 +380,7 @@ def test_log_lines_take_pipeline_variables(
     config: PackageStepConfig, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = UploadParameters().model_source()
-    with caplog.at_level(logging.INFO, logger="model_packaging"):
+    with caplog.at_level(logging.DEBUG, logger="model_packaging"):
         for uri in (source.uri, source.parameters[0], "s3://models/churn"):
             builder(config).create_step(uri)
     assert [record.getMessage()[:40] for record in caplog.records] == [

@@ -150,7 +150,7 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         if dependencies is not None and not isinstance(dependencies, (list, tuple)):
             shown = repr(getattr(dependencies, "name", dependencies))
             raise ValueError(f"dependencies: {shown} is one step; write it as a list, [{shown}]")
-        logger.info(
+        logger.debug(
             "%s packages %s", self._get_step_name("Package"), _shown(model_artifacts_input_source)
         )
         return self._build_step(model_artifacts_input_source, list(dependencies or ()))
