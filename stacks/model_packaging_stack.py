@@ -24,6 +24,7 @@ from model_packaging import (
     UploadOrTrainingJob,
 )
 from model_packaging.acknowledgements import acknowledge, in_control_packs
+from model_packaging.step import contract
 from stacks.stage import StageSettings
 
 PROJECT = Path(__file__).parent.parent
@@ -237,7 +238,7 @@ class ModelPackagingStack(Stack):
         return ProcessingLogGroup(self, "ProcessingLogs", retention=retention).log_group
 
     def _add_outputs(self) -> None:
-        step = f"{self.pipeline.packaged_s3_uri}/PackagingStep"
+        step = f"{self.pipeline.packaged_s3_uri}/{contract.PACKAGING_STEP}"
         outputs = {
             "BucketName": (self.artifacts.bucket.bucket_name, "Models in, packages out."),
             "PipelineName": (self.pipeline.pipeline_name, "The SageMaker pipeline."),

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from model_packaging import metrics
 from model_packaging.pipeline_trigger import PipelineTrigger
+from model_packaging.step import contract
 
 # API reference of PutMetricAlarm, Period: "no longer than seven days".
 _MAX_DAYS_WITHOUT_EXECUTION = 7
@@ -70,7 +71,7 @@ class PipelineMonitoring(Construct):
         construct_id: str,
         *,
         pipeline_name: str,
-        step_name: str = "PackagingStep",
+        step_name: str = contract.PACKAGING_STEP,
         max_runtime: Duration | None = None,
         duration_share: float = 0.8,
         days_without_execution: int | None = None,

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aws_cdk import Aws, CfnMapping, CfnTag, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -252,11 +252,11 @@ class PackagingPipeline(Construct):
             definition = render(model.model_source(StepContext(self._bridge)))
             self._allow_upstream_jobs(definition)
             return definition
-        if type(model) not in (ModelUpload, TrainingJobCompleted, UploadOrTrainingJob):
+        own = (ModelUpload, TrainingJobCompleted, UploadOrTrainingJob)
+        if not isinstance(model, own) or type(model) not in own:
             return render(model.model_source())  # what else it depends on is not known here
-        parameters = cast(ModelUpload, model).parameters
         settings = config.model_dump(mode="json", exclude={"source_dir", "processing_source_dir"})
-        made_from = {"config": settings, **inputs, "source": repr(parameters)}
+        made_from = {"config": settings, **inputs, "source": repr(model.parameters)}
         stored: dict[str, Any] = self._store.get(made_from, lambda: render(model.model_source()))
         return stored
 

@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct, DependencyGroup, IDependable
 
 from model_packaging.acknowledgements import acknowledge_inline_policy, acknowledge_wildcards
+from model_packaging.step import contract
 
 JobType = Literal["processing", "training"]
 
@@ -58,7 +59,7 @@ class PackagingRoles(Construct):
         *,
         image_repository_arn: str,
         pipeline_name: str | None = None,
-        step_name: str = "PackagingStep",
+        step_name: str = contract.PACKAGING_STEP,
         pipeline_role: iam.IRole | None = None,
         job_role: iam.IRole | None = None,
     ) -> None:

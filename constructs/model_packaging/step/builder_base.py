@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from model_packaging.step import contract
 from model_packaging.step.config import PackageStepConfig
 from model_packaging.step.offline import offline_session
 
@@ -23,7 +24,7 @@ class StepBuilderBase(ABC):
         sagemaker_session: Session of the SDK objects. Default: the offline session.
     """
 
-    STEP_NAMES: ClassVar[Mapping[str, str]] = {"Package": "PackagingStep"}
+    STEP_NAMES: ClassVar[Mapping[str, str]] = {"Package": contract.PACKAGING_STEP}
 
     def __init__(
         self,

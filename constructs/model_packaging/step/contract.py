@@ -30,6 +30,8 @@ PACKAGE_REPORT_OUTPUT: Final = "package_report"
 # The SDK adds the packaging script as an input of this name.
 SDK_CODE_INPUT: Final = "code"
 
+PACKAGING_STEP: Final = "PackagingStep"
+
 # Below the execution's prefix in S3.
 PACKAGED_MODEL_FOLDER: Final = "packaged_model_artifacts"
 PACKAGE_REPORT_FOLDER: Final = "package_report"
