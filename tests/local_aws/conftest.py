@@ -1,5 +1,6 @@
 """One local AWS with the stack deployed, for the tests that only look at it or send it events."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,3 +42,18 @@ def deployment(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         outputs = cloud.outputs(STACK)
         bucket = outputs["ModelUploadUri"].split("/")[2]
         yield Deployment(cloud, assembly, outputs, bucket)
+
+
+def metric_sum(cloud: LocalCloud, namespace: str, name: str, **dimensions: str) -> float:
+    """The sum of a metric over the last hour."""
+    now = time.time()
+    points = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        StartTime=now - 3600,
+        EndTime=now + 60,
+        Period=60,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return sum(point["Sum"] for point in points)

@@ -10,6 +10,7 @@ import pytest
 
 from local_aws.cloud import ACCOUNT, LocalCloud, local_cloud
 from local_aws.metrics import PIPELINES_NAMESPACE, PROCESSING_LOG_GROUP
+from tests.local_aws.conftest import metric_sum
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/job"
 # Writes both outputs, a file that no output holds, and one JSON line at the end of its log.
@@ -145,17 +146,7 @@ class Run:
         return {name: job[name] for name in job if name != "ResponseMetadata"}
 
     def metric(self, name: str, namespace: str = PIPELINES_NAMESPACE, **dimensions: str) -> float:
-        now = time.time()
-        points = self.cloud.client("cloudwatch").get_metric_statistics(
-            Namespace=namespace,
-            MetricName=name,
-            Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-            StartTime=now - 3600,
-            EndTime=now + 60,
-            Period=60,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return sum(point["Sum"] for point in points)
+        return metric_sum(self.cloud, namespace, name, **dimensions)
 
 
 def test_every_output_reaches_s3_and_the_metrics_tell_of_it(

@@ -18,7 +18,7 @@ from aws_cdk import aws_s3 as s3
 from local_aws.cloud import CommandError, LocalCloud, local_cloud
 from local_aws.metrics import EVENTS_NAMESPACE, PIPELINES_NAMESPACE, PROCESSING_LOG_GROUP
 from local_aws.redrive import redrive
-from tests.local_aws.conftest import STACK, Deployment
+from tests.local_aws.conftest import STACK, Deployment, metric_sum
 
 pytestmark = pytest.mark.e2e
 
@@ -127,17 +127,7 @@ class Packaging:
 
     def metric(self, namespace: str, name: str, **dimensions: str) -> float:
         """The sum of a metric over the last hour."""
-        now = time.time()
-        points = self.cloud.client("cloudwatch").get_metric_statistics(
-            Namespace=namespace,
-            MetricName=name,
-            Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-            StartTime=now - 3600,
-            EndTime=now + 60,
-            Period=60,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return sum(point["Sum"] for point in points)
+        return metric_sum(self.cloud, namespace, name, **dimensions)
 
     def deploy(self, folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
         """Deploy the template with a change."""
