@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 import zlib
 
@@ -23,6 +24,45 @@ class TestCrcArithmetic:
     @given(st.integers(0, 2**32 - 1), st.integers(0, 2**40), st.integers(0, 2**40))
     def test_shifts_add_up_over_any_length(self, crc, first, second):
         assert m.crc_shift(m.crc_shift(crc, first), second) == m.crc_shift(crc, first + second)
+
+
+class TestReadAhead:
+    @pytest.fixture
+    def file(self, tmp_path):
+        (tmp_path / "input").write_bytes(bytes(range(256)) * (100 * m.CHUNK // 256) + b"end")
+        with m.InputFile(str(tmp_path / "input")) as file:
+            yield file
+
+    def test_it_yields_and_hashes_the_whole_file_in_order(self, file):
+        seen, progress = [], m.Progress(file.size)
+        with m.ReadAhead(file, seen.append, progress) as chunks:
+            read = list(chunks)
+            assert list(chunks) == []
+        assert (
+            b"".join(read) == b"".join(seen) == bytes(range(256)) * (100 * m.CHUNK // 256) + b"end"
+        )
+        assert progress.done == file.size
+
+    def test_leaving_early_ends_the_thread(self, file):
+        reader = m.ReadAhead(file, lambda data: None, m.Progress(file.size))
+        with reader as chunks:
+            next(chunks)
+        assert not reader._thread.is_alive()
+        assert os.lseek(file.fileno(), 0, os.SEEK_CUR) <= (m.CONVEYOR_DEPTH + 3) * m.CHUNK
+
+    def test_an_error_comes_where_its_chunk_was_due(self, file, monkeypatch):
+        chunks = [b"first", b"second"]
+
+        def read():
+            if chunks:
+                return chunks.pop(0)
+            raise m.BadInput("the disk is gone")
+
+        monkeypatch.setattr(file, "read", read)
+        with m.ReadAhead(file, lambda data: None, m.Progress(file.size)) as reader:
+            assert [next(reader), next(reader)] == [b"first", b"second"]
+            with pytest.raises(m.BadInput, match="the disk is gone"):
+                next(reader)
 
 
 class TestNameTable:
