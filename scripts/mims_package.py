@@ -34,6 +34,7 @@ import errno
 import fnmatch
 import functools
 import hashlib
+import itertools
 import json
 import lzma
 import os
@@ -400,9 +401,9 @@ def keep_freed_memory() -> None:
     away when freed, in an arena for each thread.  Faulting their pages in again and again takes a
     tenth of the time of stream mode.  Nothing depends on it: other C libraries have no mallopt.
     """
-    import ctypes
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import ctypes
 
-    with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_ARENA_MAX, 1)  # what one thread frees serves the others
         mallopt(M_MMAP_THRESHOLD, 4 * MIB)  # above every piece
@@ -950,6 +951,11 @@ class LeaveOut:
         )
 
 
+def check_ignore_size(size: int) -> None:
+    if size > MIB:
+        raise BadInput(f".packageignore is {size} bytes, above the limit of {MIB}; shorten it")
+
+
 def matches(text: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
 
@@ -975,7 +981,8 @@ def collect_scripts(
         if problem:
             raise BadInput(problem)
         total += script.size
-        kept.append(script._replace(path=f"{CODE}/{script.path}"))
+        path = archive_path(f"{CODE}/{script.path}", "the scripts'")
+        kept.append(script._replace(path=path))
     if total > max_bytes:
         raise BadInput(
             f"the scripts are {total} bytes unpacked, above the limit of {max_bytes}; leave out "
@@ -1007,6 +1014,7 @@ def scripts_from_folder(root: str) -> tuple[Found, str]:
     ignore_text = ""
     if os.path.lexists(ignore_path):
         with InputFile(ignore_path) as file:
+            check_ignore_size(file.size)
             ignore_text = file.read(MIB).decode("utf-8", "replace")
 
     def found() -> Iterator[tuple[Shipped, str]]:
@@ -1079,8 +1087,10 @@ def files_from_zip(path: str, whose: str, resources: contextlib.ExitStack) -> tu
             problem,
         )
         if inside == ".packageignore" and not problem:
-            with archive.open(info) as file:
-                ignore_text = file.read(MIB).decode("utf-8", "replace")
+            opener = functools.partial(archive.open, info)
+            check_ignore_size(info.file_size)
+            text = b"".join(file_pieces(opener, info.file_size, ".packageignore"))
+            ignore_text = text[: info.file_size].decode("utf-8", "replace")
     for inside in list(scripts):
         for folder in parents(inside):
             above = scripts.setdefault(folder, (Shipped(folder, 0, True, None), ""))
@@ -1121,19 +1131,21 @@ def collect_extras(
                 f"the extra inputs' folder holds {show(shown)}, which is not a folder; "
                 "every extra input is a folder, named as it shall be in the archive"
             )
+        archive_path(shown, "the extra input")
         whose = f"the extra input {show(shown)}:"
         found = extra_from_zip(root, whose, resources) if name in zipped else tree(root, whose)
         entries = [Shipped(shown, 0, True, None)]
         for entry in found:
             if isinstance(entry, Shipped):
-                entries.append(entry._replace(path=f"{shown}/{entry.path}"))
+                entries.append(entry._replace(path=archive_path(f"{shown}/{entry.path}", whose)))
                 continue
             if entry.kind not in ("file", "folder"):
                 raise BadInput(
                     f"the extra input {show(shown)} holds {show(entry.path)}, a link or a device; "
                     "put the file itself in its place"
                 )
-            entries.append(shipped_from_disk(entry, f"{shown}/{entry.path}"))
+            path = archive_path(f"{shown}/{entry.path}", whose)
+            entries.append(shipped_from_disk(entry, path))
         folders.append(Folder(shown, entries, []))
     return folders
 
@@ -1261,6 +1273,8 @@ def decompressed(chunks: Iterator[bytes], name: str, kind: str) -> Iterator[byte
                 data = read()
             padding += len(data) - len(data.lstrip(b"\0"))
             data = data.lstrip(b"\0")
+            if kind == "xz" and padding % 4:  # the .xz file format, 2.2: stream padding
+                raise trailing_garbage(name)
         if not data:
             return
         magic = {"gzip": GZIP_MAGIC, "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00"}[kind]
@@ -1317,8 +1331,9 @@ EXTENSIONS = frozenset((PAX_NEXT, PAX_GLOBAL, GNU_LONG_NAME, GNU_LONG_LINK))
 OCTAL = re.compile(rb" *([0-7]+)[ \0]*").fullmatch
 BLANK = re.compile(rb"[ \0]*").fullmatch
 PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,18}) ").match
-PAX_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?").fullmatch
-OCTAL_SIZE_LIMIT = 8 * GIB  # what eleven octal digits hold
+PAX_NUMBER = re.compile(r"(-?[0-9]{1,100})(\.[0-9]*)?").fullmatch
+PAX_KEYWORD = re.compile(r"[^\0-\x20\x7f]+").fullmatch  # GNU tar skips blanks before a keyword
+OCTAL_LIMIT = 8**11  # what eleven octal digits hold: 8 GiB, or a time in the year 2242
 
 # The numeric fields whose value does not matter here, but which readers trip over when malformed.
 OTHER_NUMBERS = (
@@ -1364,6 +1379,14 @@ def tar_number(field: bytes, what: str) -> int:
     raise BadInput(f"{what} {show(field)}, which is no number; {MAKE_AGAIN}")
 
 
+def check_range(field: str, number: int, what: str) -> None:
+    """Readers fail on owners and times that their system calls do not take."""
+    low, high = (-OCTAL_LIMIT, OCTAL_LIMIT) if field.endswith("time") else (0, 1 << 32)
+    if not low <= number < high:
+        raise BadInput(f"{what} {show(str(number))}, which no system takes; {MAKE_AGAIN}")
+
+
+SPARSE_KEYWORDS = ("GNU.sparse.", "SCHILY.realsize", "SUN.holesdata", "GNU.volume.", "GNU.dumpdir")
 MAKE_AGAIN = "make the archive again with GNU tar, bsdtar or Python's tarfile"
 
 
@@ -1380,6 +1403,11 @@ def pax_records(body: bytes, where: str) -> dict[str, str]:
         if not key or not equals:
             raise BadInput(f"{where} has a malformed pax record; {MAKE_AGAIN}")
         name = utf8(key, f"{where}: the pax keyword")
+        if not PAX_KEYWORD(name):
+            raise BadInput(
+                f"{where} has the pax keyword {show(name)}, with a blank or a control character, "
+                f"which readers treat differently; {MAKE_AGAIN}, without extended attributes"
+            )
         if name in ("path", "linkpath", "size") and (
             name in records or not value or b"\0" in value
         ):
@@ -1395,15 +1423,18 @@ def pax_records(body: bytes, where: str) -> dict[str, str]:
         )
         at = end
     for name, text in records.items():
-        if name.startswith(("GNU.sparse.", "SCHILY.realsize", "GNU.volume.", "GNU.dumpdir")):
+        if name.startswith(SPARSE_KEYWORDS):
             raise BadInput(
                 f"{where} is a sparse or multi-volume file, which not every reader unpacks; "
                 "archive it without --sparse"
             )
         if name == "hdrcharset" and text != "ISO-IR 10646 2000 UTF-8":
             raise BadInput(f"{where} has names that are not UTF-8; rename the files")
-        if name in ("mtime", "atime", "ctime", "uid", "gid") and not PAX_NUMBER(text):
-            raise BadInput(f"{where} has a pax {name} that is no number; {MAKE_AGAIN}")
+        if name in ("mtime", "atime", "ctime", "uid", "gid"):
+            number = PAX_NUMBER(text)
+            if number is None:
+                raise BadInput(f"{where} has a pax {name} that is no number; {MAKE_AGAIN}")
+            check_range(name, int(number[1]), f"{where} has the pax {name}")
         if name == "size" and not (text.isdigit() and text.isascii()):
             raise BadInput(f"{where} has a pax size that is no number; {MAKE_AGAIN}")
     return records
@@ -1430,7 +1461,7 @@ class TarWalk:
         self._max_header = max_header_bytes
         self._max_content = max_content_bytes
         self._position = 0  # of the next byte to be fed
-        self._partial = b""  # the begin of a block that the last piece cut
+        self._partial = bytearray()  # the begin of a block that the last piece cut
         self._wanted = BLOCK  # length of what is gathered: a header, or an extension's body
         self._data_left = 0  # of the current member, padding included
         self._keep = False
@@ -1469,12 +1500,12 @@ class TarWalk:
                 take = self._wanted - len(self._partial)
                 block = data[at : at + take]
                 at += take
-                if self._partial:
-                    block = self._partial + block
-                if len(block) < self._wanted:
-                    self._partial = block
-                    break
-                self._partial = b""
+                if self._partial or len(block) < take:
+                    self._partial += block
+                    if len(block) < take:
+                        break
+                    block = bytes(self._partial)
+                    self._partial.clear()
                 self._take(block, self._position + min(at, size))
         self._position += size
 
@@ -1530,7 +1561,8 @@ class TarWalk:
             name = block[:100].partition(b"\0")[0]
             for field, start, stop in OTHER_NUMBERS:
                 if not OCTAL(block[start:stop]) and not BLANK(block[start:stop]):
-                    tar_number(block[start:stop], f"entry {show(name)} has the {field}")
+                    what = f"entry {show(name)} has the {field}"
+                    check_range(field, tar_number(block[start:stop], what), what)
         if typeflag in EXTENSIONS:
             self._start_extension(block, typeflag)
         else:
@@ -1593,6 +1625,9 @@ class TarWalk:
 
     def _take_entry(self, block: bytes, typeflag: int) -> None:
         raw_name = block[:100].partition(b"\0")[0]
+        # v7 has no type for folders: a name that ends in a slash is one.  Python's tarfile looks at
+        # the header's name only, others at the one that counts: both must say the same.
+        folder_by_name = typeflag == 0 and raw_name.endswith(b"/")
         magic = block[257:265]
         if magic[:6] == POSIX_MAGIC:
             prefix, _, rest = block[345:].partition(b"\0")
@@ -1634,14 +1669,14 @@ class TarWalk:
             raise BadInput(
                 f"entry {show(name)} is {what}, which a model cannot hold; archive plain files"
             )
-        if name.endswith("/") and kind != "folder":
-            # v7 has no type for folders: a name that ends in a slash is one.
-            if typeflag or not raw_name.endswith(b"/"):
+        if kind != "folder":
+            if name.endswith("/") != folder_by_name or name.endswith("/."):
                 raise BadInput(
-                    f"entry {show(name)} is a {kind} named like a folder, which readers treat "
-                    f"differently; {MAKE_AGAIN}"
+                    f"entry {show(name)} is a {kind} named like a folder, or a folder like a file, "
+                    f"which readers treat differently; {MAKE_AGAIN}"
                 )
-            kind = "folder"
+            if folder_by_name:
+                kind = "folder"
         if "\0" in name or "\0" in link or (kind in ("symlink", "hard link") and not link):
             raise BadInput(f"entry {show(name)} has an empty target or a NUL; {MAKE_AGAIN}")
         if size and kind != "file":
@@ -1671,7 +1706,7 @@ class TarWalk:
             pax_size = int(self._pax["size"])
             # Only what octal cannot say needs the record; else both must agree, as not every reader
             # knows it.
-            if pax_size != size and pax_size < OCTAL_SIZE_LIMIT:
+            if pax_size != size and pax_size < OCTAL_LIMIT:
                 raise BadInput(
                     f"{what} of {size} in its header and {pax_size} in its pax record; {MAKE_AGAIN}"
                 )
@@ -1821,6 +1856,11 @@ class Judge:
                 f"entry {show(entry.path)} is a symbolic link, and --symlinks is refuse; "
                 "archive with tar --dereference"
             )
+        if len(entry.target.encode()) > MAX_PATH:
+            raise BadInput(
+                f"entry {show(entry.path)} is a symbolic link to a name too long to be one; "
+                "archive with tar --dereference"
+            )
         parts = [part for part in entry.target.split("/") if part not in ("", ".")]
         climbs = 0
         while climbs < len(parts) and parts[climbs] == "..":
@@ -1842,7 +1882,7 @@ class Judge:
                 f"entry {show(entry.path)} is a hard link to {show(target)}, which is replaced; "
                 "archive with tar --hard-dereference"
             )
-        if self._names.kind(target) != FILE or entry.target.endswith("/"):
+        if self._names.kind(target) != FILE or entry.target.endswith(("/", "/.")):
             raise BadInput(
                 f"entry {show(entry.path)} is a hard link to {show(entry.target)}, which is not a "
                 "file before it in the archive; archive with tar --hard-dereference"
@@ -1873,7 +1913,7 @@ def tar_headers(
         for key, text, room in (("path", name, 100), ("linkpath", target, 100))
         if len(text.encode()) > room or not text.isascii()
     )
-    if size >= OCTAL_SIZE_LIMIT:
+    if size >= OCTAL_LIMIT:
         records += pax_record("size", str(size))
     blocks = b""
     if records:
@@ -1882,7 +1922,7 @@ def tar_headers(
     return blocks + ustar_header(
         name.encode("ascii", "replace")[:100],
         TYPEFLAGS[kind],
-        size if size < OCTAL_SIZE_LIMIT else 0,
+        size if size < OCTAL_LIMIT else 0,
         0o755 if executable else 0o644,
         target.encode("ascii", "replace")[:100],
     )
@@ -2003,6 +2043,7 @@ def crc_shift(crc: int, length: int) -> int:
 DEFLATE_BLOCK = (
     512 * KIB
 )  # raw bytes compressed at once; fixed, so that the bytes do not depend on cores
+SHORT_PART = 64 * KIB
 SAMPLE = 8 * KIB
 WINDOW = 32 * KIB
 MAX_WORKERS = 8  # more would only wait for the one thread that inflates; and memory stays small
@@ -2057,7 +2098,7 @@ class BlockDeflater:
         self.crc = self.size = 0
         self.emitted = 0
         self._hand_on = emit
-        self._parts: list[memoryview] = []  # of the next block
+        self._parts: list[bytes | memoryview] = []  # of the next block
         self._missing = DEFLATE_BLOCK  # bytes, to the next block
         self._window = b""
         self._workers = min(MAX_WORKERS, available_cores())
@@ -2082,7 +2123,8 @@ class BlockDeflater:
             view = view[self._missing :]
             self._submit(self._take_block())
         if view:
-            self._parts.append(view)
+            # A view keeps all of the piece that it shows a part of: short ones are copied.
+            self._parts.append(view if len(view) >= SHORT_PART else bytes(view))
             self._missing -= len(view)
 
     def _take_block(self) -> bytes:
@@ -2442,11 +2484,29 @@ class FirstKept(Exception):
     """Ends the search for the seam: the first entry that stays begins at this offset."""
 
 
+def at_block_boundary(inflater: Any) -> bool:
+    """Whether a new DEFLATE block begins here, at a byte boundary.
+
+    Shown by an experiment on a copy: a final stored block (RFC 1951, 3.2.4) of bytes that no
+    archive can foresee.  Inside a stored block its header would come out as data; elsewhere the
+    bytes would have to come out of codes that were written before they were drawn.
+    """
+    nonce = os.urandom(16)
+    probe = inflater.copy()
+    try:
+        out = probe.decompress(struct.pack("<BHH", 1, len(nonce), len(nonce) ^ 0xFFFF) + nonce)
+    except zlib.error:
+        return False
+    return bool(probe.eof and out == nonce and not probe.unused_data)
+
+
 def find_seam(archive: Archive, plan: Plan, options: argparse.Namespace) -> Seam:
     """Where to cut: right behind the gzip header, or behind an earlier package's shipped entries.
 
-    Those end with a sync flush.  The whole entries before it must all be replaced; that none behind
-    it is, and that no block behind it refers to data before it, shows when the rest is verified.
+    Those end with a sync flush.  Its mark may as well be data, and what follows such data could be
+    made to pass for the blocks of another archive, so the inflater is asked.  The whole entries
+    before it must all be replaced; that none behind it is, and that no block behind it refers to
+    data before it, shows when the rest is verified.
     """
     policy = Policy(plan)
 
@@ -2477,7 +2537,7 @@ def find_seam(archive: Archive, plan: Plan, options: argparse.Namespace) -> Seam
                     at = end
                     if mark < 0:
                         break
-                    if walk.between_entries and size > seam.size:
+                    if walk.between_entries and size > seam.size and at_block_boundary(inflater):
                         seam = Seam(position, crc, size)
                 more = file.read()
                 data = data[at:] + more if more else b""
@@ -2720,13 +2780,12 @@ def read_package(path: str, name: str, options: argparse.Namespace) -> Contents:
         walk.feed(piece)
 
     with InputFile(path, name, follow=True) as file, Progress(file.size) as progress:
-        start = gzip_header_length(os.pread(file.fileno(), CHUNK, 0), name)
         reader = ReadAhead(file, digest.update, progress)
         try:
             with reader as chunks, Conveyor(verify) as verifier:
-                member = inflate_member(
-                    chunks_from(chunks, start), file, lambda raw: None, verifier.put
-                )
+                first = next(chunks, b"")
+                stream = itertools.chain([first[gzip_header_length(first, name) :]], chunks)
+                member = inflate_member(stream, file, lambda raw: None, verifier.put)
         except CannotSplice as error:
             raise BadInput(
                 f"{show(name)} is no package: {error}; a package is one gzip member"

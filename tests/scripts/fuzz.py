@@ -56,8 +56,11 @@ def random_entry(rng: random.Random) -> bytes:
     name = rng.choice(names)
     magic = rng.choice([a.POSIX, a.POSIX, a.GNU, a.V7])
     kind = rng.randrange(10)
+    typeflag = rng.choice([b"0", b"0", b"\0", b"7"])
+    hidden = a.file("code/inference.py", b"hidden")  # for a reader that takes data for entries
+    data = rng.choice([b"", b"x", bytes(512), bytes(700), hidden])
     if kind < 4:
-        return a.file(name, bytes(rng.choice([0, 1, 512, 700])), magic=magic)
+        return a.file(name, data, typeflag=typeflag, magic=magic)
     if kind == 4:
         return a.folder(name, magic=magic)
     if kind == 5:
@@ -65,12 +68,16 @@ def random_entry(rng: random.Random) -> bytes:
     if kind == 6:
         return a.hard_link(name, rng.choice(names), magic=magic)
     if kind == 7:
-        key = rng.choice(["path", "linkpath", "size", "mtime", "comment", "GNU.sparse.name"])
-        value = rng.choice([*names, "7", "0", "512"])
-        return a.pax({key: value}, rng.choice([b"x", b"x", b"g"])) + a.file(name)
+        keys = ["path", "linkpath", "size", "mtime", "uid", "comment"]
+        keys += ["GNU.sparse.name", "GNU.sparse.realsize", "SCHILY.realsize", "SUN.holesdata"]
+        key = rng.choice(["", "", "", " ", "\t", "\0"]) + rng.choice(keys)
+        value = rng.choice([*names, "7", "0", "512", "9" * 30])
+        header = a.pax({key: value}, rng.choice([b"x", b"x", b"g"]))
+        return header + a.file(name, data, typeflag=typeflag)
     if kind == 8:
         letter = rng.choice([b"L", b"K"])
-        return a.gnu_long(rng.choice(names).encode(), letter) + a.file(name, magic=a.GNU)
+        long_name = a.gnu_long(rng.choice(names).encode(), letter)
+        return long_name + a.file(name, data, typeflag=typeflag, magic=a.GNU)
     return a.header(name, typeflag=bytes((rng.randrange(256),)), size=rng.choice([0, 0, 512]))
 
 

@@ -186,6 +186,11 @@ def test_a_small_file_system_fills_up(bench, large_model):
         subprocess.run(["umount", str(bench.out)], check=True)
 
 
+def test_a_package_that_cannot_be_read_is_no_fault_of_ours(bench, run):
+    result = run("--check", "/proc/self/mem")  # readable by name, but not at its beginning
+    assert (result.exit_code, "cannot be read: Input/output error" in result.message) == (3, True)
+
+
 @pytest.mark.parametrize("mode", ["splice", "stream"])
 def test_short_reads_are_no_end(bench, run, monkeypatch, mode):
     bench.put_model(a.gz(a.MODEL))
@@ -357,6 +362,15 @@ def test_memory_stays_below_64_mb_for_many_loose_files(bench):
         for number in range(1000):
             os.mknod(bench.model / f"folder-{folder}" / f"{'n' * 50}-{number}")
     assert peak_memory(bench) < 64
+
+
+def test_memory_stays_below_64_mb_when_little_is_kept_of_much(bench):
+    entries = []
+    for number in range(200):
+        entries.append(a.file(f"kept-{number}", b"k"))
+        entries.append(a.file(f"code/dropped-{number}", bytes(510 * 1024)))
+    bench.put_model(a.gz(a.tar(*entries)))
+    assert peak_memory(bench, "--mode", "stream") < 64
 
 
 @pytest.mark.parametrize("mode", ["splice", "stream"])

@@ -103,6 +103,8 @@ FRAMES = [
     Case("bzip2, garbage behind", bz2.compress(a.tar(GOOD)) + b"x", "goes on", "model.tar.bz2"),
     Case("xz, cut", lzma.compress(a.tar(GOOD))[:-9], "is cut off", "model.tar.xz"),
     Case("xz, garbage behind", lzma.compress(a.tar(GOOD)) + b"x", "goes on", "model.tar.xz"),
+    Case("xz, padded", lzma.compress(a.tar(GOOD)) + bytes(8), None, "model.tar.xz"),
+    Case("xz, padded oddly", lzma.compress(a.tar(GOOD)) + bytes(3), "goes on", "model.tar.xz"),
     Case(
         "xz, a dictionary of a gigabyte",
         lzma.compress(
@@ -147,7 +149,8 @@ NAMES = [
     tar_case("backslash", a.file("\\model"), reason="a backslash or a drive letter"),
     tar_case("drive letter", a.file("C:model"), reason="a backslash or a drive letter"),
     tar_case("no name", a.file(""), reason="has no name"),
-    tar_case("a file named like the root", a.file("./."), reason="has no name"),
+    tar_case("a file named like the root", a.file("./."), reason="named like a folder"),
+    tar_case("a file named dot", a.file("."), reason="has no name"),
     tar_case("Latin-1 name", a.file(b"mod\xe8le"), reason="is not UTF-8"),
     tar_case("UTF-8 name", a.file("modèle"), reason=None),
     tar_case("component too long", a.pax({"path": "x" * 256}) + GOOD, reason="too long to unpack"),
@@ -210,6 +213,14 @@ LINKS = [
         a.symlink("m", "a/l/.."),
         reason="outside the model",
     ),
+    tar_case(
+        "symlink to an endless name",
+        a.pax({"linkpath": "z" * 5000}) + a.symlink("l", "z"),
+        reason="too long to be one",
+    ),
+    tar_case(
+        "hard link to a file's dot", a.file("x"), a.hard_link("y", "x/."), reason="not a file"
+    ),
     tar_case("empty symlink", a.symlink("l", ""), reason="empty target"),
     tar_case(
         "file through a symlink", a.symlink("l", "d"), a.file("l/x"), reason="a symbolic link"
@@ -261,6 +272,26 @@ TYPES = [
     ),
 ]
 
+TYPES += [
+    tar_case(
+        "Solaris sparse file",
+        a.pax({"SUN.holesdata": " 0 100 200"}) + a.file("x", bytes(300)),
+        reason="sparse",
+    ),
+    tar_case("file named like a folder's dot", a.file("x/."), reason="named like a folder"),
+    tar_case(
+        # Python's tarfile goes by the header's name, and reads the data as entries.
+        "file with a folder's name in the header only",
+        a.pax({"path": "x"}) + a.file("y/", a.file("code/inference.py"), typeflag=b"\0"),
+        reason="a folder like a file",
+    ),
+    tar_case(
+        "file with a folder's name before its GNU long name",
+        a.gnu_long(b"x") + a.file("y/", a.file("code/inference.py"), typeflag=b"\0", magic=a.GNU),
+        reason="a folder like a file",
+    ),
+]
+
 NUMBERS = [
     tar_case(
         "size is no number", a.header("x", size=b"0000000zz00\0"), reason="which is no number"
@@ -278,6 +309,11 @@ NUMBERS = [
         "malformed base-256 size", a.header("x", size=b"\x90" + bytes(11)), reason="no number"
     ),
     tar_case("uid is no number", a.header("x", uid=b"root\0\0\0\0"), reason="has the uid"),
+    tar_case(
+        "enormous mtime", a.file("x", mtime=a.base256(1 << 80, 12)), reason="which no system takes"
+    ),
+    tar_case("negative uid", a.file("x", uid=a.base256(-2, 8)), reason="which no system takes"),
+    tar_case("uid of 32 bits", a.file("x", uid=a.base256((1 << 32) - 2, 8)), reason=None),
     tar_case("mtime before 1970", a.file("x", mtime=a.base256(-5, 12)), reason=None),
     gz_case("eight gigabytes that are not there", a.header("x", size=8 << 30), "no number|cut off"),
     gz_case(
@@ -320,6 +356,13 @@ EXTENSIONS = [
     tar_case("pax size agrees", a.pax({"size": "7"}) + a.file("x"), reason=None),
     tar_case("pax size is negative", a.pax({"size": "-7"}) + a.file("x"), reason="no number"),
     tar_case("pax mtime is no number", a.pax({"mtime": "soon"}) + a.file("x"), reason="no number"),
+    tar_case("pax mtime far off", a.pax({"mtime": "9" * 30}) + GOOD, reason="no system takes"),
+    tar_case("pax uid far off", a.pax({"uid": str(1 << 32)}) + GOOD, reason="no system takes"),
+    # GNU tar skips blanks before a keyword, so that " path" is path to it, and to it only.
+    tar_case("pax path behind a blank", a.pax({" path": "y"}) + a.file("x"), reason="a blank or"),
+    tar_case("pax size behind a tab", a.pax({"\tsize": "0"}) + a.file("x"), reason="a blank or"),
+    tar_case("global path behind a blank", a.pax({" path": "y"}, b"g"), reason="a blank or"),
+    tar_case("pax keyword with a NUL", a.pax({"a\0b": "z"}) + a.file("x"), reason="a blank or"),
     tar_case("pax mtime", a.pax({"mtime": "1700000000.123"}) + a.file("x"), reason=None),
     tar_case(
         "binary pax attribute",
@@ -473,6 +516,36 @@ def corrupt_zip(bench: Bench) -> None:
     path.write_bytes(path.read_bytes().replace(b"some text", b"same text", 1))
 
 
+def corrupt_packageignore(bench: Bench) -> None:
+    zipped((".packageignore", b"some text"))(bench)
+    path = bench.scripts / "asset.zip"
+    path.write_bytes(path.read_bytes().replace(b"some text", b"same text", 1))
+
+
+def unknown_compression(bench: Bench) -> None:
+    zipped((".packageignore", b"some text"))(bench)
+    path = bench.scripts / "asset.zip"
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 10] = 99
+    path.write_bytes(data)
+
+
+def long_packageignore(bench: Bench) -> None:
+    bench.script(".packageignore", "x\n" * 600_000)
+
+
+def backslash_in_a_script(bench: Bench) -> None:
+    bench.script("a\\b.py")
+
+
+def backslash_in_an_extra(bench: Bench) -> None:
+    bench.put_extra("calibration/a\\b.json")
+
+
+def drive_letter_extra(bench: Bench) -> None:
+    bench.put_extra("C:/x.json")
+
+
 def encrypted_zip(bench: Bench) -> None:
     zipped(("secret.py", b"x"))(bench)
     path = bench.scripts / "asset.zip"
@@ -598,6 +671,12 @@ FOLDERS = [
     (zipped(("inference.py", b"other")), "'inference.py' is there twice", ()),
     (zipped(("lib", b""), ("lib/x.py", b"")), "both a file and a folder", ()),
     (corrupt_zip, "'code/lib.py' cannot be read: Bad CRC-32", ()),
+    (corrupt_packageignore, "'.packageignore' cannot be read: Bad CRC-32", ()),
+    (unknown_compression, "'.packageignore' cannot be read: That compression", ()),
+    (long_packageignore, ".packageignore is 1200000 bytes, above the limit", ()),
+    (backslash_in_a_script, "a backslash or a drive letter", ()),
+    (backslash_in_an_extra, "a backslash or a drive letter", ()),
+    (drive_letter_extra, "a backslash or a drive letter", ()),
     (encrypted_zip, "is encrypted", ()),
     (lying_zip, "'code/lib.py'", ()),
     (no_zip, "is no readable zip", ()),

@@ -11,6 +11,7 @@ import pytest
 
 from . import archives as a
 from .conftest import Bench
+from .forged_seam import forged
 
 MODEL = a.tar(a.folder("./"), a.file("./model.bin", b"weights" * 9000), a.file("./z", b"z"))
 
@@ -108,6 +109,19 @@ def test_a_sync_mark_inside_a_script_is_no_seam(bench, run):
     first_package(bench, run)
     bench.use_package_as_model()
     assert run("--mode", "splice", "--paranoid").exit_code == 0
+
+
+def test_a_sync_mark_that_is_data_cannot_pass_for_a_seam(bench, run):
+    said, hidden = a.file("model.bin", b"GOOD " * 200), a.file("model.bin", b"EVIL " * 200)
+    bench.put_model(forged(said, hidden))
+    refused = run("--mode", "splice")
+    assert (refused.exit_code, "not a package's" in refused.message) == (3, True)
+    assert run().exit_code == 0
+    with tarfile.open(bench.archive) as archive:
+        assert archive.getnames() == ["code", "code/inference.py", "model.bin"]
+        model = archive.extractfile("model.bin")
+        assert model is not None
+        assert model.read() == b"GOOD " * 200
 
 
 def test_code_at_the_front_without_a_sync_flush_is_streamed(bench, run):
