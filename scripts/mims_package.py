@@ -34,6 +34,7 @@ import errno
 import fnmatch
 import functools
 import hashlib
+import io
 import itertools
 import json
 import lzma
@@ -276,7 +277,24 @@ def checked_options(argv: Sequence[str]) -> argparse.Namespace:
             f"--inference-entry-point {show(entry_point)} is not a plain relative path; "
             "write it relative to the scripts, such as inference.py or serving/inference.py"
         )
+    if not options.check:
+        check_places(options)
     return options
+
+
+def check_places(options: argparse.Namespace) -> None:
+    """What an earlier run left in the place of an output is removed: that must not be an input."""
+    package = os.path.realpath(os.path.join(options.output_dir, ARCHIVE_NAME))
+    report = os.path.realpath(options.report_file)
+    if package == report:
+        raise UsageError("--report-file is the package itself; name another file")
+    for flag, place in (("--output-dir", package), ("--report-file", report)):
+        for folder in (options.model_dir, options.scripts_dir, options.extra_dir):
+            root = os.path.realpath(folder)
+            if os.path.commonpath((root, place)) == root:
+                raise UsageError(
+                    f"{flag} leads into the input {show(folder)}; name a place outside all inputs"
+                )
 
 
 # ==================================================================================================
@@ -311,7 +329,7 @@ class Progress:
         self.done = 0
         self._started = time.monotonic()
         self._stop = threading.Event()
-        self._bar = sys.stderr.isatty()
+        self._bar = sys.stderr is not None and sys.stderr.isatty()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
 
     def __enter__(self) -> Progress:
@@ -546,7 +564,7 @@ def archive_path(name: str, what: str) -> str:
         path = "/".join(part for part in name.split("/") if part not in ("", "."))
     elif name == ".":
         path = ""
-    if name.startswith("/") and path:  # "/" alone is the root entry of the SageMaker SDK's archives
+    if name.startswith("/") and name != "/":  # that is the root entry of the SageMaker SDK's
         raise BadInput(
             f"{what} {show(name)} has an absolute path, which readers treat differently; "
             "archive it relative to the model's folder (tar -C FOLDER .)"
@@ -1074,7 +1092,7 @@ def files_from_zip(path: str, whose: str, resources: contextlib.ExitStack) -> tu
             )
         elif inside in scripts:
             problem = f"{what} {show(inside)} is there twice; zip it again"
-        if info.is_dir():
+        if info.filename.endswith("/"):
             if inside:
                 scripts[inside] = (Shipped(inside, 0, True, None), problem)
             continue
@@ -1329,9 +1347,11 @@ PAX_NEXT, PAX_GLOBAL, GNU_LONG_NAME, GNU_LONG_LINK = ord("x"), ord("g"), ord("L"
 EXTENSIONS = frozenset((PAX_NEXT, PAX_GLOBAL, GNU_LONG_NAME, GNU_LONG_LINK))
 
 OCTAL = re.compile(rb" *([0-7]+)[ \0]*").fullmatch
-BLANK = re.compile(rb"[ \0]*").fullmatch
+NUL_FIELD = re.compile(rb"\0[ \0]*").fullmatch  # GNU tar refuses one that begins with a blank
 PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,18}) ").match
 PAX_NUMBER = re.compile(r"(-?[0-9]{1,100})(\.[0-9]*)?").fullmatch
+HDRCHARSET = re.compile(rb"[0-9]+ hdrcharset=([^\n]*)").findall
+PAX_SIZE = re.compile(r"[0-9]{1,100}").fullmatch
 PAX_KEYWORD = re.compile(r"[^\0-\x20\x7f]+").fullmatch  # GNU tar skips blanks before a keyword
 OCTAL_LIMIT = 8**11  # what eleven octal digits hold: 8 GiB, or a time in the year 2242
 
@@ -1382,6 +1402,8 @@ def tar_number(field: bytes, what: str) -> int:
 def check_range(field: str, number: int, what: str) -> None:
     """Readers fail on owners and times that their system calls do not take."""
     low, high = (-OCTAL_LIMIT, OCTAL_LIMIT) if field.endswith("time") else (0, 1 << 32)
+    if field == "mode":
+        high = 1 << 16
     if not low <= number < high:
         raise BadInput(f"{what} {show(str(number))}, which no system takes; {MAKE_AGAIN}")
 
@@ -1393,6 +1415,9 @@ MAKE_AGAIN = "make the archive again with GNU tar, bsdtar or Python's tarfile"
 def pax_records(body: bytes, where: str) -> dict[str, str]:
     """The records "length key=value" of a pax extended header, each ended by a newline."""
     records: dict[str, str] = {}
+    # Python's tarfile looks for this one anywhere, be it in another one's value.
+    if any(charset != b"ISO-IR 10646 2000 UTF-8" for charset in HDRCHARSET(body)):
+        raise BadInput(f"{where} has names that are not UTF-8; rename the files")
     at = 0
     while at < len(body):
         match = PAX_LENGTH(body, at)
@@ -1408,6 +1433,8 @@ def pax_records(body: bytes, where: str) -> dict[str, str]:
                 f"{where} has the pax keyword {show(name)}, with a blank or a control character, "
                 f"which readers treat differently; {MAKE_AGAIN}, without extended attributes"
             )
+        if name in ("uname", "gname") and b"\0" in value:
+            raise BadInput(f"{where} has a pax {name} with a NUL; {MAKE_AGAIN}")
         if name in ("path", "linkpath", "size") and (
             name in records or not value or b"\0" in value
         ):
@@ -1428,14 +1455,12 @@ def pax_records(body: bytes, where: str) -> dict[str, str]:
                 f"{where} is a sparse or multi-volume file, which not every reader unpacks; "
                 "archive it without --sparse"
             )
-        if name == "hdrcharset" and text != "ISO-IR 10646 2000 UTF-8":
-            raise BadInput(f"{where} has names that are not UTF-8; rename the files")
         if name in ("mtime", "atime", "ctime", "uid", "gid"):
             number = PAX_NUMBER(text)
             if number is None:
                 raise BadInput(f"{where} has a pax {name} that is no number; {MAKE_AGAIN}")
             check_range(name, int(number[1]), f"{where} has the pax {name}")
-        if name == "size" and not (text.isdigit() and text.isascii()):
+        if name == "size" and not PAX_SIZE(text):
             raise BadInput(f"{where} has a pax size that is no number; {MAKE_AGAIN}")
     return records
 
@@ -1469,6 +1494,9 @@ class TarWalk:
         self._group: list[bytes] = []  # the blocks of the headers of the entry to come
         self._group_offset = 0
         self._global_offset: int | None = None  # of the global headers just before the group
+        self._globals: list[bytes] = []  # their blocks, until an entry is kept
+        self._global_bytes = 0  # of all global headers
+        self.globals_matter = False  # whether one says more than a comment
         self._extension: tuple[int, int] | None = None  # typeflag and size of the body to come
         self._pax: dict[str, str] | None = None
         self._long: dict[int, str] = {}  # GNU_LONG_NAME, GNU_LONG_LINK -> text
@@ -1537,7 +1565,7 @@ class TarWalk:
             self._take_extension(block)
             return
         if block == ZERO_BLOCK:
-            if self._group:
+            if self._group or self._global_offset is not None:
                 raise BadInput(f"the archive ends after an extended header; {MAKE_AGAIN}")
             self._zero_blocks += 1
             return
@@ -1560,7 +1588,7 @@ class TarWalk:
             self._numbers = numbers
             name = block[:100].partition(b"\0")[0]
             for field, start, stop in OTHER_NUMBERS:
-                if not OCTAL(block[start:stop]) and not BLANK(block[start:stop]):
+                if not OCTAL(block[start:stop]) and not NUL_FIELD(block[start:stop]):
                     what = f"entry {show(name)} has the {field}"
                     check_range(field, tar_number(block[start:stop], what), what)
         if typeflag in EXTENSIONS:
@@ -1571,6 +1599,10 @@ class TarWalk:
     # -- extensions: pax headers (POSIX), long names (GNU) -----------------------------------------
 
     def _start_extension(self, block: bytes, typeflag: int) -> None:
+        if block[257:263] != POSIX_MAGIC and block[257:265] not in (GNU_MAGIC, V7_MAGIC):
+            raise BadInput(
+                f"an extended header has an unknown magic {show(block[257:265])}; {MAKE_AGAIN}"
+            )
         size = tar_number(block[124:136], "an extended header has the size")
         if size > self._max_header:
             raise BadInput(
@@ -1601,9 +1633,18 @@ class TarWalk:
                         f"the global pax header sets {name} for all entries that follow; "
                         f"{MAKE_AGAIN}"
                     )
+                self.globals_matter |= name != "comment"
+            self._global_bytes += BLOCK + len(block)
+            if self._global_bytes > self._max_header + RECORD:
+                raise BadInput(
+                    f"the global pax headers are longer than {self._max_header} bytes together; "
+                    f"{MAKE_AGAIN}, or raise --max-header-bytes"
+                )
             if self._global_offset is None:
                 self._global_offset = self._group_offset
-            self._flush_group(True)
+            self._globals += self._group
+            self._group.clear()
+            self._pax = None
         else:
             # Some readers stop at the NUL, some at the size: both must say the same.
             text, nul, rest = body.partition(b"\0")
@@ -1615,8 +1656,10 @@ class TarWalk:
             self._long[typeflag] = utf8(text, "the long name")
 
     def _flush_group(self, keep: bool) -> None:
-        if keep and self._sink is not None:
-            self._sink(b"".join(self._group))
+        if keep:
+            if self._sink is not None:
+                self._sink(b"".join(self._globals + self._group))
+            self._globals.clear()
         self._group.clear()
         self._pax = None
         self._long.clear()
@@ -2209,7 +2252,10 @@ class AtomicFile:
             if name == self._name or re.fullmatch(
                 rf"\.{re.escape(self._name)}\.\d+\.partial", name
             ):
-                os.unlink(os.path.join(self._folder, name))
+                path = os.path.join(self._folder, name)
+                if not (is_regular(path) or os.path.islink(path)):
+                    raise UsageError(f"{show(path)} is no file; name another place to write to")
+                os.unlink(path)
 
     def _open(self) -> int:
         try:
@@ -2537,7 +2583,8 @@ def find_seam(archive: Archive, plan: Plan, options: argparse.Namespace) -> Seam
                     at = end
                     if mark < 0:
                         break
-                    if walk.between_entries and size > seam.size and at_block_boundary(inflater):
+                    whole = walk.between_entries and not walk.globals_matter
+                    if whole and size > seam.size and at_block_boundary(inflater):
                         seam = Seam(position, crc, size)
                 more = file.read()
                 data = data[at:] + more if more else b""
@@ -2931,6 +2978,13 @@ def run_mode(job: Job) -> Result:
 def read_all_back(out: AtomicFile, written: Written, options: argparse.Namespace) -> None:
     """--paranoid: inflates the whole output, walks it, and hashes what is on the disk."""
     log("mims_package: reading the output back")
+    # The limits are the model's; the shipped entries come on top.
+    limits = {
+        "max_members": sys.maxsize,
+        "max_content_bytes": max(options.max_content_bytes, written.size),
+        "max_header_bytes": options.max_header_bytes + RECORD,
+    }
+    options = argparse.Namespace(**{**vars(options), **limits})
     try:
         contents = read_package(out.reading_path, out.path, options)
     except BadInput as error:
@@ -2948,12 +3002,12 @@ def packaged_files(result: Result, plan: Plan) -> int:
 def model_uri(job_config_file: str, model_dir: str) -> str | None:
     """The model's S3 URI, from SageMaker's copy of the job's own request, where there is one."""
     try:
-        with open(job_config_file, "rb") as file:
+        with InputFile(job_config_file, follow=True) as file:
             inputs = json.loads(file.read(MIB))["ProcessingInputs"]
         places = [item.get("S3Input") or {} for item in inputs]
         uris = {place.get("LocalPath", "").rstrip("/"): place.get("S3Uri") for place in places}
         return uris.get(model_dir.rstrip("/"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (BadInput, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # the report can do without
 
 
@@ -3030,7 +3084,10 @@ def describe(
 # ==================================================================================================
 
 
-def one_line(text: str, limit: int = 1024) -> str:
+MESSAGE_LIMIT = 1024
+
+
+def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """At most ``limit`` bytes of UTF-8 on one line: what SageMaker shows of the message file."""
     line = " ".join(text.split())
     return line.encode("utf-8", "backslashreplace")[:limit].decode("utf-8", "ignore")
@@ -3040,19 +3097,27 @@ def write_message(path: str, text: str) -> None:
     """Best effort: a message that cannot be written must not hide the failure itself."""
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(one_line(text))
+        # O_NONBLOCK: a FIFO that nobody reads must not hang.
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+        with os.fdopen(fd, "wb") as file:
+            found = os.fstat(fd)
+            if found.st_size > MESSAGE_LIMIT:  # no message of ours
+                raise OSError(errno.EEXIST, "it is a file of another kind", path)
+            if stat.S_ISREG(found.st_mode):
+                file.truncate()
+            file.write(one_line(text).encode())
     except OSError as error:
         log(f"mims_package: the message file could not be written: {error}")
 
 
 def message_file(argv: Sequence[str]) -> str:
     """Where the message goes, even if the rest of the command line cannot be understood."""
+    path = str(argument_parser().get_default("message_file"))
     for index, argument in enumerate(argv):
         name, equals, value = argument.partition("=")
         if name == "--message-file":
-            return value if equals else next(iter(argv[index + 1 :]), "")
-    return str(argument_parser().get_default("message_file"))
+            path = value if equals else next(iter(argv[index + 1 :]), "")
+    return path
 
 
 def fail(argv: Sequence[str], exit_code: int, reason: str) -> None:
@@ -3093,6 +3158,9 @@ def stop_on_signals(argv: Sequence[str]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):  # names must not fail where only ASCII is shown
+            output.reconfigure(errors="backslashreplace")
     if threading.current_thread() is threading.main_thread():
         stop_on_signals(argv)
     try:
@@ -3105,6 +3173,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except PackagingError as error:
         reason, exit_code = str(error), error.exit_code
+    except (PermissionError, FileNotFoundError) as error:
+        what = show(os.fsdecode(error.filename)) if error.filename else "an input"
+        reason = f"{what} cannot be read: {error.strerror}; give access, and let nothing change it"
+        exit_code = BadInput.exit_code
     except Exception as error:
         sys.excepthook(*sys.exc_info())  # the traceback: this is our fault, not the input's
         reason = f"internal error, please report it: {type(error).__name__}: {error}"

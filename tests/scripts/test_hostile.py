@@ -150,6 +150,7 @@ NAMES = [
     tar_case("drive letter", a.file("C:model"), reason="a backslash or a drive letter"),
     tar_case("no name", a.file(""), reason="has no name"),
     tar_case("a file named like the root", a.file("./."), reason="named like a folder"),
+    tar_case("the root behind a slash", a.folder("/."), reason="absolute path"),
     tar_case("a file named dot", a.file("."), reason="has no name"),
     tar_case("Latin-1 name", a.file(b"mod\xe8le"), reason="is not UTF-8"),
     tar_case("UTF-8 name", a.file("modèle"), reason=None),
@@ -312,6 +313,9 @@ NUMBERS = [
     tar_case(
         "enormous mtime", a.file("x", mtime=a.base256(1 << 80, 12)), reason="which no system takes"
     ),
+    tar_case("mode of 32 bits", a.file("x", mode=a.base256((1 << 32) - 1, 8)), reason="no system"),
+    tar_case("mode of blanks", a.file("x", mode=b" " * 8), reason="has the mode"),
+    tar_case("mode of NULs", a.file("x", mode=bytes(8)), reason=None),
     tar_case("negative uid", a.file("x", uid=a.base256(-2, 8)), reason="which no system takes"),
     tar_case("uid of 32 bits", a.file("x", uid=a.base256((1 << 32) - 2, 8)), reason=None),
     tar_case("mtime before 1970", a.file("x", mtime=a.base256(-5, 12)), reason=None),
@@ -369,6 +373,18 @@ EXTENSIONS = [
         a.pax({"SCHILY.xattr.user.x": b"\xff\0\n"}) + a.file("x"),
         reason=None,
     ),
+    tar_case(
+        "pax charset inside a comment",
+        a.pax({"comment": b"x\n9 hdrcharset=\xff\n"}) + a.file("x"),
+        reason="not UTF-8",
+    ),
+    tar_case("pax owner with a NUL", a.pax({"uname": "a\0b"}) + a.file("x"), reason="with a NUL"),
+    tar_case("pax size without end", a.pax({"size": "9" * 5000}) + GOOD, reason="no number"),
+    tar_case(
+        "pax header of an unknown magic",
+        a.header("p", typeflag=b"x", size=10, magic=b"GARBAGE!") + a.padded(b"10 path=z\n") + GOOD,
+        reason="an unknown magic",
+    ),
     tar_case("pax charset", a.pax({"hdrcharset": "BINARY"}) + a.file("x"), reason="not UTF-8"),
     tar_case("malformed pax record", a.pax(b"9999 path=x\n") + a.file("x"), reason="malformed pax"),
     tar_case("pax record without a length", a.pax(b"path=x\n") + a.file("x"), reason="malformed"),
@@ -391,6 +407,16 @@ EXTENSIONS = [
         reason="is empty",
     ),
     tar_case("global comment", a.pax({"comment": "of git archive"}, b"g"), reason=None),
+    gz_case(
+        "global header at the end",
+        GOOD + a.pax({"comment": "x"}, b"g") + a.END,
+        "ends after an extended header",
+    ),
+    tar_case(
+        "global headers without end",
+        *[a.pax({"comment": "x" * 400}, b"g")] * 1200,
+        reason="bytes together",
+    ),
     tar_case("global path", a.pax({"path": "evil"}, b"g"), reason="sets path for all entries"),
     tar_case("global linkpath", a.pax({"linkpath": "evil"}, b"g"), reason="sets linkpath"),
     tar_case("global size", a.pax({"size": "0"}, b"g"), reason="sets size"),
@@ -530,6 +556,12 @@ def unknown_compression(bench: Bench) -> None:
     path.write_bytes(data)
 
 
+def nameless_in_zip(bench: Bench) -> None:
+    info = zipfile.ZipInfo("x")
+    info.filename = ""
+    zipped((info, b""))(bench)
+
+
 def long_packageignore(bench: Bench) -> None:
     bench.script(".packageignore", "x\n" * 600_000)
 
@@ -651,7 +683,8 @@ def digestless_sidecar(bench: Bench) -> None:
 
 
 def unreadable_report_place(bench: Bench) -> None:
-    bench.report_file = bench.scripts / "inference.py" / "report.json"
+    (bench.root / "file").touch()
+    bench.report_file = bench.root / "file" / "report.json"
 
 
 FOLDERS = [
@@ -677,6 +710,7 @@ FOLDERS = [
     (backslash_in_a_script, "a backslash or a drive letter", ()),
     (backslash_in_an_extra, "a backslash or a drive letter", ()),
     (drive_letter_extra, "a backslash or a drive letter", ()),
+    (nameless_in_zip, "a file without a name", ()),
     (encrypted_zip, "is encrypted", ()),
     (lying_zip, "'code/lib.py'", ()),
     (no_zip, "is no readable zip", ()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import hashlib
 import io
@@ -10,6 +11,7 @@ import json
 import lzma
 import os
 import stat
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -20,7 +22,7 @@ import mims_package
 import pytest
 
 from . import archives as a
-from .conftest import Bench, contents, unpack_with_gnu_tar, unpack_with_tarfile
+from .conftest import SCRIPT, Bench, contents, unpack_with_gnu_tar, unpack_with_tarfile
 
 REPORT_SCHEMA = (
     Path(mims_package.__file__).parents[1]
@@ -259,6 +261,13 @@ class TestExistingCode:
             "vocabulary",
             "vocabulary/lists.zip",
         ]
+
+    def test_a_global_header_before_a_dropped_entry_is_not_left_at_the_end(self, bench, run):
+        comment = a.pax({"comment": "of git archive"}, b"g")
+        bench.put_model(a.gz(a.tar(a.file("model.bin"), comment, a.file("code/old.py"))))
+        assert run("--paranoid").exit_code == 0
+        assert bench.report["mode"] == "stream"
+        assert "model.bin" in bench.names()
 
     def test_a_hard_link_to_a_replaced_file_is_refused(self, bench, run):
         bench.put_model(a.gz(a.tar(a.file("code/w.bin"), a.hard_link("w.bin", "code/w.bin"))))
@@ -530,6 +539,61 @@ class TestTheProgram:
         assert result.exit_code == 3
         assert "\n" not in result.message
         assert len(result.message.encode()) <= 1024
+
+    @pytest.mark.parametrize("flag", ["--output-dir", "--report-file"])
+    def test_an_input_is_never_taken_for_what_an_earlier_run_left(self, bench, run, flag):
+        model = bench.put_model(a.gz(a.MODEL))
+        place = {"--output-dir": model.parent, "--report-file": model}[flag]
+        result = run(flag, str(place))
+        assert (result.exit_code, "leads into the input" in result.message) == (2, True)
+        assert model.read_bytes() == a.gz(a.MODEL)
+
+    def test_what_is_no_file_is_not_replaced(self, bench, run):
+        bench.put_model(a.gz(a.MODEL))
+        os.mkfifo(bench.root / "pipe")
+        result = run("--report-file", str(bench.root / "pipe"))
+        assert (result.exit_code, "is no file" in result.message) == (2, True)
+        assert (bench.root / "pipe").is_fifo()
+
+    def test_a_message_goes_neither_into_a_pipe_without_reader_nor_over_a_model(self, bench, run):
+        os.mkfifo(bench.root / "pipe")
+        model = bench.put_model(b"no archive" * 1000)
+        for place in (bench.root / "pipe", model):
+            assert run("--message-file", str(place)).exit_code == 3
+        assert model.read_bytes() == b"no archive" * 1000
+
+    def test_a_closed_error_stream_and_an_ascii_log_are_no_reason_to_fail(self, bench):
+        bench.put_model(a.gz(a.MODEL), "modèle.tar.gz")
+        done = subprocess.run(
+            ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, str(SCRIPT), *bench.arguments()],
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+        assert done.returncode == 0
+        assert b"mod\\xe8le.tar.gz" in done.stdout
+
+    def test_an_input_that_may_not_be_read_is_bad_input(self, bench, run, monkeypatch):
+        bench.put_model(a.gz(a.MODEL))
+
+        def no_permission(path):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+
+        monkeypatch.setattr(mims_package, "sniff", no_permission)
+        result = run()
+        assert (result.exit_code, "cannot be read: Permission denied" in result.message) == (
+            3,
+            True,
+        )
+
+    @pytest.mark.parametrize(
+        "limit",
+        [("--max-content-bytes", "10240"), ("--max-members", "1")],
+        ids=lambda limit: limit[0],
+    )
+    def test_the_limits_of_the_model_are_not_those_of_the_package(self, bench, run, limit):
+        bench.put_model(a.gz(a.tar(a.file("model.bin"))))
+        assert run("--paranoid", *limit).exit_code == 0
 
     def test_a_message_file_that_cannot_be_written_hides_nothing(self, bench):
         bench.message_file = bench.scripts / "inference.py" / "message"
