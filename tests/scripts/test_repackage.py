@@ -150,6 +150,20 @@ def test_code_at_the_front_and_in_the_rest_is_streamed(bench, run):
     assert "code/late.py" not in bench.names()
 
 
+def test_a_global_header_at_the_front_goes_on_for_what_stays(bench, run):
+    """Cut off with the code behind it, it would take the entries' times along."""
+    front = a.pax({"mtime": "1000000000"}, b"g") + a.file("code/old.py")
+    content = front + a.tar(a.file("model.bin"))
+    compressor = zlib.compressobj(6, zlib.DEFLATED, -15)
+    body = compressor.compress(front) + compressor.flush(zlib.Z_FULL_FLUSH)
+    body += compressor.compress(content[len(front) :]) + compressor.flush()
+    trailer = a.struct.pack("<II", zlib.crc32(content), len(content))
+    bench.put_model(a.gz_header() + body + trailer)
+    assert run("--paranoid").exit_code == 0
+    with tarfile.open(bench.archive) as archive:
+        assert archive.getmember("model.bin").mtime == 1_000_000_000
+
+
 def test_blocks_that_refer_into_the_dropped_front_are_streamed(bench, run):
     """A sync flush keeps the window, so what follows may copy from the code: not to be cut off."""
     text = bytes(range(256)) * 40
