@@ -55,7 +55,7 @@ golden: setup  ## Render the golden files again with SageMaker SDK 2.257.7
 
 .PHONY: fuzz
 fuzz: setup  ## Feed the packaging script mutated archives (SECONDS=60)
-	@PYTHONPATH=scripts python -m tests.scripts.fuzz --seconds $(or $(SECONDS),60)
+	@PYTHONPATH=scripts/packager python -m tests.scripts.fuzz --seconds $(or $(SECONDS),60)
 
 .PHONY: bench
 bench: setup  ## Compare the packaging script with the usual ways (BENCH_GB=10 for more)

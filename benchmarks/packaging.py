@@ -29,7 +29,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = Path(os.environ.get("BENCH_DIR", ROOT / ".bench")).resolve()
-SCRIPT = ROOT / "scripts" / "mims_package.py"
+SCRIPT = ROOT / "scripts" / "packager" / "mims_package.py"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 BUDGET = float(os.environ.get("BENCH_BUDGET", "60"))
 SDK_VERSION = "2.257.7"

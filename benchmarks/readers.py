@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / "scripts" / "mims_package.py"
+SCRIPT = ROOT / "scripts" / "packager" / "mims_package.py"
 
 TARFILE = """
 import sys, tarfile

@@ -72,5 +72,5 @@ def settings(scripts: Path) -> dict[str, Any]:
         "pipeline_name": "churn-packaging",
         "pipeline_s3_loc": "s3://artifacts-bucket/packaged/churn",
         "source_dir": scripts,
-        "processing_source_dir": PROJECT / "scripts",
+        "processing_source_dir": PROJECT / "scripts" / "packager",
     }

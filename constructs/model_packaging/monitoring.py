@@ -222,7 +222,7 @@ class PipelineMonitoring(Construct):
         self.alarms[construct_id] = alarm
 
     def _add_metric_filters(self, log_group: logs.ILogGroup) -> None:
-        # Fields of the last line that scripts/mims_package.py prints.
+        # Fields of the last line that scripts/packager/mims_package.py prints.
         done, failed = "mims_package.done", "mims_package.failed"
         for name, event, value, unit in (
             ("PackageSize", done, "$.archive_bytes", cloudwatch.Unit.BYTES),

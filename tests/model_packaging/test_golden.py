@@ -57,7 +57,7 @@ def settings_of(configuration: Configuration, folder: Path) -> dict[str, Any]:
         extras[name].mkdir(parents=True, exist_ok=True)
     return settings | {
         "source_dir": folder / "scripts",
-        "processing_source_dir": PROJECT / "scripts",
+        "processing_source_dir": PROJECT / "scripts" / "packager",
         "extra_inputs": extras,
     }
 

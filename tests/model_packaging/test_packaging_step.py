@@ -23,7 +23,7 @@ from model_packaging.step.request import check_requests
 from model_packaging.step.retries import Fault
 
 ROLE = "arn:aws:iam::111122223333:role/packaging-job"
-SCRIPT = Path(__file__).parents[2] / "scripts" / "mims_package.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "packager" / "mims_package.py"
 REPORT_SCHEMA = Path(contract.__file__).with_name("package_report.schema.json")
 
 

@@ -25,7 +25,7 @@ from . import archives as a
 from .conftest import SCRIPT, Bench, contents, unpack_with_gnu_tar, unpack_with_tarfile
 
 REPORT_SCHEMA = (
-    Path(mims_package.__file__).parents[1]
+    Path(mims_package.__file__).parents[2]
     / "constructs/model_packaging/step/package_report.schema.json"
 )
 CODE = ["code", "code/inference.py"]

@@ -1,7 +1,7 @@
 """What the packaging step promises its script, and the script its step.
 
 The script runs alone in a container and can import nothing of this package, so these values
-stand twice: here, and as the defaults of ``scripts/mims_package.py``. A test compares them.
+stand twice: here, and as the defaults of ``scripts/packager``. A test compares them.
 """
 
 import fnmatch
