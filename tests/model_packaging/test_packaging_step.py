@@ -1,14 +1,10 @@
-import ast
 import json
 import logging
 import re
 from pathlib import Path
 from typing import Any, get_args
 
-import mims_package
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
 from model_packaging.step import (
@@ -572,57 +568,3 @@ def test_a_request_that_sagemaker_would_refuse_is_refused_here(settings: dict[st
     )
     with pytest.raises(InvalidRequestError, match=re.escape(expected)):
         render(step)
-
-
-def test_the_script_leaves_out_what_the_contract_says() -> None:
-    assert contract.LEFT_OUT == mims_package.ALWAYS_LEFT_OUT
-
-
-NAMES = st.sampled_from(["a", "b.py", "inference.py", ".git", "x.pyc", "__pycache__", "lib"])
-PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
-PATTERNS = st.one_of(
-    st.sampled_from(
-        ["*.py", "/a", "a/", "a/*", "lib/b.py", "/lib/", "#a", " ", "?", "[ab]", "*/a"]
-    ),
-    PATHS,
-)
-
-
-@given(path=PATHS, patterns=st.lists(PATTERNS, max_size=4))
-def test_the_script_reads_packageignore_as_the_contract_does(
-    path: str, patterns: list[str]
-) -> None:
-    text = "\n".join(patterns)
-    assert mims_package.LeaveOut(text)(path, False) == (
-        contract.left_out_by(path, text) is not None
-    )
-
-
-def test_the_script_has_the_contracts_flags_and_paths() -> None:
-    """The contract stands twice, since the script can import nothing of the library."""
-    assert contract.script_arguments("x.py", zipped_extras=["a", "b"])[-4:] == [
-        *("--unzip-extra", "a"),
-        *("--unzip-extra", "b"),
-    ]
-    passed = contract.script_arguments("inference.py")
-    flags, values = passed[::2], passed[1::2]
-    defaults = {
-        call.args[0].value: ast.unparse(keyword.value)
-        for call in ast.walk(ast.parse(SCRIPT.read_text()))
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Attribute)
-        and call.func.attr == "add_argument"
-        and isinstance(call.args[0], ast.Constant)
-        for keyword in call.keywords
-        if keyword.arg == "default"
-    }
-    constants = {
-        target.id: node.value.value
-        for node in ast.parse(SCRIPT.read_text()).body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    for flag, value in zip(flags, values, strict=True):
-        default = defaults[flag]
-        assert constants.get(default, default.strip("'\"")) == value, flag

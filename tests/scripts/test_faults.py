@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import mims_package
 import pytest
+from mims_engine import atomic_file, errors, sizes, splice, stream
 
 from . import archives as a
 from .conftest import SCRIPT, Bench
@@ -78,7 +80,8 @@ def test_sigterm_stops_it_with_a_reason_and_no_output(bench, large_model, mode):
 
 STOPPED_BETWEEN = """
 import os, signal, sys, mims_package
-publish = mims_package.AtomicFile.publish
+from mims_engine import atomic_file
+publish = atomic_file.AtomicFile.publish
 
 def publish_and_be_stopped(file):
     publish(file)
@@ -86,7 +89,7 @@ def publish_and_be_stopped(file):
         assert os.path.exists(file.path)
         os.kill(os.getpid(), signal.SIGTERM)
 
-mims_package.AtomicFile.publish = publish_and_be_stopped
+atomic_file.AtomicFile.publish = publish_and_be_stopped
 sys.exit(mims_package.main(sys.argv[1:]))
 """
 
@@ -118,14 +121,14 @@ def test_sigterm_at_any_moment_is_answered_at_once(bench, large_model):
 
 def test_a_report_that_cannot_be_published_takes_the_archive_back(bench, run, monkeypatch):
     bench.put_model(a.gz(a.MODEL))
-    publish = mims_package.AtomicFile.publish
+    publish = atomic_file.AtomicFile.publish
 
-    def publish_archive_only(file: mims_package.AtomicFile) -> None:
+    def publish_archive_only(file: atomic_file.AtomicFile) -> None:
         if not file.path.endswith("model.tar.gz"):
-            raise mims_package.NoSpace("no room for the report")
+            raise errors.NoSpace("no room for the report")
         publish(file)
 
-    monkeypatch.setattr(mims_package.AtomicFile, "publish", publish_archive_only)
+    monkeypatch.setattr(atomic_file.AtomicFile, "publish", publish_archive_only)
     assert run().exit_code == 4
 
 
@@ -145,9 +148,9 @@ def test_a_full_disk_is_exit_code_4(bench, large_model, mode):
 
 def test_space_is_checked_before_the_first_byte_is_written(bench, run, monkeypatch):
     bench.put_model(a.gz(a.MODEL))
-    monkeypatch.setattr(mims_package.AtomicFile, "free_bytes", lambda file: 1000)
+    monkeypatch.setattr(atomic_file.AtomicFile, "free_bytes", lambda file: 1000)
     written = []
-    monkeypatch.setattr(mims_package.AtomicFile, "write", lambda file, data: written.append(data))
+    monkeypatch.setattr(atomic_file.AtomicFile, "write", lambda file, data: written.append(data))
     result = run()
     assert result.exit_code == 4
     assert "and 1000 are free" in result.message
@@ -220,10 +223,10 @@ def test_a_read_error_in_the_middle_is_bad_input(bench, run, monkeypatch, large_
     left = [10]
 
     def failing(fd: int, count: int) -> bytes:
-        if count == mims_package.CHUNK:
+        if count == sizes.CHUNK:
             left[0] -= 1
             if left[0] < 0:
-                raise OSError(mims_package.errno.EIO, "Input/output error")
+                raise OSError(errno.EIO, "Input/output error")
         return read(fd, count)
 
     monkeypatch.setattr(os, "read", failing)
@@ -242,7 +245,7 @@ def test_an_input_that_changes_while_it_is_read_is_refused(
     left = [10]
 
     def changing(fd: int, count: int) -> bytes:
-        if count == mims_package.CHUNK:
+        if count == sizes.CHUNK:
             left[0] -= 1
             if left[0] == 0:
                 if change == "shrinks":
@@ -263,14 +266,14 @@ def test_an_input_that_changes_while_it_is_read_is_refused(
 
 def test_a_loose_file_that_changes_size_is_refused(bench, run, monkeypatch):
     bench.put_model(b"w" * 100, "model.bin")
-    opened = mims_package.open_regular
+    opened = stream.open_regular
 
     def shrink(path: str):
         if path.endswith("model.bin"):
             Path(path).write_bytes(b"w" * 50)
         return opened(path)
 
-    monkeypatch.setattr(mims_package, "open_regular", shrink)
+    monkeypatch.setattr(stream, "open_regular", shrink)
     result = run()
     assert result.exit_code == 3
     assert "'model.bin' changed while it was read" in result.message
@@ -282,15 +285,15 @@ def test_a_wrong_byte_in_what_was_made_up_is_caught_by_reading_back(
     bench, run, monkeypatch, mode, at
 ):
     bench.put_model(a.gz(a.MODEL))
-    sync = mims_package.AtomicFile.sync
+    sync = atomic_file.AtomicFile.sync
 
-    def spoil(file: mims_package.AtomicFile) -> None:
+    def spoil(file: atomic_file.AtomicFile) -> None:
         sync(file)
         place = at if at >= 0 else file.size + at
         byte = os.pread(file._fd, 1, place)
         os.pwrite(file._fd, bytes((byte[0] ^ 1,)), place)
 
-    monkeypatch.setattr(mims_package.AtomicFile, "sync", spoil)
+    monkeypatch.setattr(atomic_file.AtomicFile, "sync", spoil)
     result = run("--mode", mode)
     assert result.exit_code == 1
     assert "does not read back as it was written" in result.message
@@ -298,13 +301,13 @@ def test_a_wrong_byte_in_what_was_made_up_is_caught_by_reading_back(
 
 def test_paranoid_catches_a_wrong_byte_anywhere(bench, run, monkeypatch):
     bench.put_model(a.gz(a.MODEL, level=0))
-    sync = mims_package.AtomicFile.sync
+    sync = atomic_file.AtomicFile.sync
 
-    def spoil(file: mims_package.AtomicFile) -> None:
+    def spoil(file: atomic_file.AtomicFile) -> None:
         sync(file)
         os.pwrite(file._fd, b"!", file.size - 3000)
 
-    monkeypatch.setattr(mims_package.AtomicFile, "sync", spoil)
+    monkeypatch.setattr(atomic_file.AtomicFile, "sync", spoil)
     result = run("--paranoid")
     assert result.exit_code == 1
     assert "the output does not read back" in result.message
@@ -312,7 +315,7 @@ def test_paranoid_catches_a_wrong_byte_anywhere(bench, run, monkeypatch):
 
 def test_a_fault_of_ours_is_exit_code_1_with_a_traceback_in_the_log(bench, monkeypatch, capfd):
     bench.put_model(a.gz(a.MODEL))
-    monkeypatch.setattr(mims_package, "find_seam", lambda *_: 1 / 0)
+    monkeypatch.setattr(splice, "find_seam", lambda *_: 1 / 0)
     assert mims_package.main(bench.arguments()) == 1
     assert "ZeroDivisionError" in capfd.readouterr().err
     assert (

@@ -15,11 +15,13 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import jsonschema
 import mims_package
 import pytest
+from mims_engine import deflate, log, model_input
 
 from . import archives as a
 from .conftest import SCRIPT, Bench, contents, unpack_with_gnu_tar, unpack_with_tarfile
@@ -54,7 +56,7 @@ class TestSplice:
         run()
         data = bench.archive.read_bytes()
         assert data[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-        inflater = mims_package.zlib.decompressobj(31)
+        inflater = zlib.decompressobj(31)
         inflater.decompress(data)
         assert inflater.eof
         assert inflater.unused_data == b""
@@ -475,7 +477,7 @@ class TestDeterminism:
         run("--mode", mode)
         first = bench.archive.read_bytes()
         os.utime(bench.scripts / "inference.py", (1, 1))
-        monkeypatch.setattr(mims_package, "available_cores", lambda: 7)
+        monkeypatch.setattr(deflate, "available_cores", lambda: 7)
         real = os.listdir
         monkeypatch.setattr(os, "listdir", lambda path: sorted(real(path), reverse=True))
         run("--mode", mode)
@@ -579,7 +581,7 @@ class TestTheProgram:
         def no_permission(path):
             raise PermissionError(errno.EACCES, "Permission denied", path)
 
-        monkeypatch.setattr(mims_package, "sniff", no_permission)
+        monkeypatch.setattr(model_input, "sniff", no_permission)
         result = run()
         assert (result.exit_code, "cannot be read: Permission denied" in result.message) == (
             3,
@@ -614,7 +616,7 @@ class TestTheProgram:
 
         def no_tmpfile(path, flags, *more, **keywords):
             if flags & os.O_TMPFILE == os.O_TMPFILE:
-                raise OSError(mims_package.errno.EOPNOTSUPP, "not here")
+                raise OSError(errno.EOPNOTSUPP, "not here")
             return real(path, flags, *more, **keywords)
 
         monkeypatch.setattr(os, "open", no_tmpfile)
@@ -635,9 +637,9 @@ class TestTheProgram:
         assert "mims_package.py 1." in capsys.readouterr().out
 
     def test_progress_goes_on_every_ten_seconds_and_says_time_left(self, capsys, monkeypatch):
-        assert mims_package.Progress.LOG_SECONDS <= 10
-        monkeypatch.setattr(mims_package.Progress, "LOG_SECONDS", 0.01)
-        with mims_package.Progress(1000) as progress:
+        assert log.Progress.LOG_SECONDS <= 10
+        monkeypatch.setattr(log.Progress, "LOG_SECONDS", 0.01)
+        with log.Progress(1000) as progress:
             progress.done = 500
             progress._stop.wait(0.1)
         lines = capsys.readouterr().out.splitlines()
@@ -651,8 +653,8 @@ class TestTheProgram:
 
         terminal = Terminal()
         monkeypatch.setattr(sys, "stderr", terminal)
-        monkeypatch.setattr(mims_package.Progress, "BAR_SECONDS", 0.01)
-        with mims_package.Progress(1000) as progress:
+        monkeypatch.setattr(log.Progress, "BAR_SECONDS", 0.01)
+        with log.Progress(1000) as progress:
             progress.done = 500
             progress._stop.wait(0.1)
         assert "[###############...............]" in terminal.getvalue()

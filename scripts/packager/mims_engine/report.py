@@ -1,0 +1,101 @@
+"""The report of a package that was made."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from .atomic_file import AtomicFile
+from .contract import ARCHIVE_NAME, CODE, MODEL_ETAG_VARIABLE, REPORT_SCHEMA_VERSION, VERSION
+from .errors import BadInput, show
+from .files import InputFile
+from .job import Result
+from .judge import Plan
+from .log import log
+from .model_input import Archive, LooseFiles
+from .options import Options
+from .sizes import MIB
+
+
+def packaged_files(result: Result, plan: Plan) -> int:
+    return result.judge.files + sum(folder.files for folder in plan.folders)
+
+
+def model_uri(job_config_file: str, model_dir: str) -> str | None:
+    """The model's S3 URI, from SageMaker's copy of the job's own request, where there is one."""
+    try:
+        with InputFile(job_config_file, follow=True) as file:
+            inputs = json.loads(file.read(MIB))["ProcessingInputs"]
+        places = [item.get("S3Input") or {} for item in inputs]
+        uris = {place.get("LocalPath", "").rstrip("/"): place.get("S3Uri") for place in places}
+        return uris.get(model_dir.rstrip("/"))
+    except (BadInput, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None  # the report can do without
+
+
+def describe(
+    options: Options,
+    model: Archive | LooseFiles,
+    plan: Plan,
+    result: Result,
+    out: AtomicFile,
+    seconds: float,
+) -> dict[str, object]:
+    """The report; between runs on the same inputs only seconds and bytes_per_second differ."""
+    judge = result.judge
+    warnings = []
+    if judge.case_twins:
+        names = ", ".join(map(show, judge.case_twins))
+        warnings.append(f"names that differ from others only in case: {names}")
+    if judge.symlinks:
+        names = ", ".join(map(show, judge.symlinks))
+        warnings.append(f"symbolic links inside the model, kept: {names}")
+    for warning in warnings:
+        log(f"mims_package: warning: {warning}")
+    scripts, *extras = plan.folders
+    scripts_digest, *extra_digests = result.folder_digests
+    return {
+        "schema_version": REPORT_SCHEMA_VERSION,
+        "version": VERSION,
+        "source": {
+            "uri": model_uri(options.job_config_file, options.model_dir),
+            "etag": os.environ.get(MODEL_ETAG_VARIABLE),
+            "file": model.name if isinstance(model, Archive) else None,
+        },
+        "archive": {
+            "file": ARCHIVE_NAME,
+            "bytes": out.size,
+            "sha256": out.digest,
+            "unpacked_bytes": result.written.size,
+            "files": packaged_files(result, plan),
+        },
+        "model": {
+            "kind": model.format if isinstance(model, Archive) else "files",
+            # Of the archive file; of loose files, of the tar entries made of them.
+            "sha256": result.model_digest,
+            "bytes": model.bytes,
+            "unpacked_bytes": judge.bytes,
+            "files": judge.files,
+            "links": judge.links,
+            "replaced_entries": judge.dropped,
+        },
+        "scripts": {
+            "digest": scripts_digest,
+            "bytes": scripts.bytes,
+            "files": scripts.files,
+            "entry_point": f"{CODE}/{options.inference_entry_point}",
+            "left_out": len(scripts.left_out),
+            "left_out_files": scripts.left_out[:20],
+        },
+        "mode": result.mode,
+        "mode_reason": result.why,
+        "existing_code": plan.existing_code,
+        "extra_inputs": [
+            {"name": folder.name, "digest": digest, "bytes": folder.bytes, "files": folder.files}
+            for folder, digest in zip(extras, extra_digests)
+        ],
+        "ignored_inputs": model.ignored if isinstance(model, Archive) else [],
+        "warnings": warnings,
+        "seconds": round(seconds, 3),
+        "bytes_per_second": round(model.bytes / seconds),
+    }
