@@ -82,10 +82,13 @@ def stop_on_signals(argv: Sequence[str]) -> None:
 
     An exception out of a signal handler could strike in the middle of a lock's bookkeeping and
     leave the threads waiting for each other.  So the handler itself discards what is unfinished,
-    which takes a few system calls, and goes.
+    which takes a few system calls, and goes.  Once the package is there to stay, a signal changes
+    nothing: the run is about to end by itself, and must not call a success a failure.
     """
 
     def stop(signum: int, frame: object) -> None:
+        if AtomicFile.kept:
+            return
         while AtomicFile.unfinished:
             AtomicFile.unfinished[-1].discard()
         reason = f"stopped by {signal.Signals(signum).name}"

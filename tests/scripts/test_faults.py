@@ -105,6 +105,32 @@ def test_sigterm_between_archive_and_report_takes_the_archive_back(bench):
     assert bench.leftovers() == []
 
 
+STOPPED_AFTER = """
+import os, signal, sys, mims_package
+from mims_engine import run
+log_event = run.log_event
+
+def be_stopped_and_log(*event, **fields):
+    os.kill(os.getpid(), signal.SIGTERM)
+    log_event(*event, **fields)
+
+run.log_event = be_stopped_and_log
+sys.exit(mims_package.main(sys.argv[1:]))
+"""
+
+
+def test_sigterm_after_the_report_does_not_call_a_success_a_failure(bench):
+    bench.put_model(a.gz(a.MODEL))
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_AFTER, *bench.arguments()],
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent)},
+        check=False,
+    )
+    assert done.returncode == 0
+    assert bench.message() == ""
+    assert bench.leftovers() == ["output/model.tar.gz", "report/package_report.json"]
+
+
 def test_sigterm_at_any_moment_is_answered_at_once(bench, large_model):
     bench.put_model(large_model)
     whole = seconds_of_a_run(bench, "--mode", "stream")

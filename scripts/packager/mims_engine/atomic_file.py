@@ -27,6 +27,7 @@ class AtomicFile:
 
     STRIDE = 32 * MIB  # from one fdatasync to the next
     unfinished: ClassVar[list[AtomicFile]] = []  # what a signal has to discard
+    kept: ClassVar[bool] = False  # whether what was published stays, whatever comes
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -73,6 +74,7 @@ class AtomicFile:
         return os.open(self._partial, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o644)
 
     def __enter__(self) -> AtomicFile:
+        AtomicFile.kept = False
         AtomicFile.unfinished.append(self)
         self._flusher.__enter__()
         return self
@@ -151,6 +153,12 @@ class AtomicFile:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+    @classmethod
+    def keep_all(cls) -> None:
+        """From here on every published file stays; until here none does."""
+        cls.kept = True  # first: a signal between the two lines must not discard one of them
+        cls.unfinished.clear()
 
     def discard(self) -> None:
         """Nothing of the file stays, published or not; also called from a signal handler."""

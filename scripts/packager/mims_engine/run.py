@@ -51,7 +51,7 @@ def package(options: Options) -> None:
         report.write((json.dumps(facts, indent=2) + "\n").encode())
         out.publish()
         report.publish()
-        AtomicFile.unfinished.clear()  # from here on both stay; until here neither does
+        AtomicFile.keep_all()
     log_event(
         DONE_EVENT,
         mode=result.mode,
