@@ -1,7 +1,8 @@
-"""Measures mims_package.py against the other ways to add code to a model.
+"""Measures the packager against the other ways to add code to a model.
 
     python benchmarks/packaging.py            # 100 MB and 1 GB
     BENCH_GB=10 python benchmarks/packaging.py   # and 10 GB, this script and inflate only
+    BENCH_BEFORE=OLD python benchmarks/packaging.py   # and an earlier packager, by its path
 
 All contenders run in turn, round after round, as processes of their own; the table has medians.
 ``docs/benchmarks.md`` is written anew.  What is missing on the machine is left out and named.
@@ -23,13 +24,14 @@ import statistics
 import subprocess
 import sys
 import time
+import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = Path(os.environ.get("BENCH_DIR", ROOT / ".bench")).resolve()
-SCRIPT = ROOT / "scripts" / "packager" / "mims_package.py"
+PACKAGER = ROOT / "scripts" / "packager"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 BUDGET = float(os.environ.get("BENCH_BUDGET", "60"))
 SDK_VERSION = "2.257.7"
@@ -93,11 +95,12 @@ class Contender:
 def contenders() -> tuple[list[Contender], list[str]]:
     python = sys.executable
     places = ["{model}", "{code}", "{out}", "{scratch}"]
-    ours = [
-        *(python, str(SCRIPT), "--model-dir", "{model_dir}", "--scripts-dir", "{code}"),
+    flags = [
+        *("--model-dir", "{model_dir}", "--scripts-dir", "{code}"),
         *("--output-dir", "{out}", "--report-file", "{scratch}/report.json"),
         *("--message-file", "{scratch}/message", "--extra-dir", "{scratch}/none"),
     ]
+    ours = [python, str(as_it_ships()), *flags]
     found = [
         Contender("this script, splice", [*ours, "--mode", "splice"]),
         Contender("inflate alone (zlib)", [python, "-c", INFLATE, "{model}"]),
@@ -105,6 +108,11 @@ def contenders() -> tuple[list[Contender], list[str]]:
         Contender("the usual way (tarfile)", [python, "-c", USUAL_WAY, *places]),
         Contender("cp", ["cp", "{model}", "{out}/model.tar.gz"]),
     ]
+    if before := os.environ.get("BENCH_BEFORE"):
+        found += [
+            Contender(f"before, {mode}", [python, before, *flags, "--mode", mode])
+            for mode in ("splice", "stream")
+        ]
     missing = []
     sdk = sdk_python()
     if sdk:
@@ -116,6 +124,15 @@ def contenders() -> tuple[list[Contender], list[str]]:
     else:
         missing.append("tar + pigz (pigz is not installed)")
     return found, missing
+
+
+def as_it_ships() -> Path:
+    """The zip that the container runs; unlike the folder, it is compiled anew at every start."""
+    packed = WORK / "packager.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(PACKAGER.rglob("*.py")):
+            archive.write(file, file.relative_to(PACKAGER))
+    return packed
 
 
 def sdk_python() -> str | None:
@@ -192,7 +209,9 @@ def measure(
     entrants, missing = contenders()
     if only_fast:
         entrants = [
-            entrant for entrant in entrants if entrant.name.split()[0] in ("this", "inflate", "cp")
+            entrant
+            for entrant in entrants
+            if entrant.name.split()[0] in ("this", "before,", "inflate", "cp")
         ]
     for round_number in range(ROUNDS):
         for entrant in entrants:

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / "scripts" / "packager" / "mims_package.py"
+PACKAGER = ROOT / "scripts" / "packager"
 
 TARFILE = """
 import sys, tarfile
@@ -205,7 +205,7 @@ def package(work: Path, model: Path, name: str, *arguments: str) -> Path:
     out = work / name
     subprocess.run(
         [
-            *(sys.executable, str(SCRIPT), "--model-dir", str(model)),
+            *(sys.executable, str(PACKAGER), "--model-dir", str(model)),
             *("--scripts-dir", str(work / "scripts"), "--extra-dir", str(work / "none")),
             *("--output-dir", str(out), "--report-file", str(out / "report" / "r.json")),
             *("--message-file", str(work / "message"), *arguments),

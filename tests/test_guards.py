@@ -19,7 +19,7 @@ def test_constructs_is_a_source_root_and_not_a_package() -> None:
 
 def test_the_packaging_script_imports_the_standard_library_only() -> None:
     run = subprocess.run(
-        [sys.executable, "-S", "-E", "-s", "scripts/packager/mims_package.py", "--help"],
+        [sys.executable, "-S", "-E", "-s", "scripts/packager", "--help"],
         cwd=PROJECT,
         capture_output=True,
         text=True,

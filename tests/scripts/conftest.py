@@ -18,6 +18,7 @@ import mims_package
 import pytest
 
 SCRIPT = Path(mims_package.__file__)
+PACKAGER = SCRIPT.parent  # the folder that ships
 
 
 @dataclass

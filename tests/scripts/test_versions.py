@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from . import archives as a
-from .conftest import SCRIPT
+from .conftest import PACKAGER
 
 
 def interpreters() -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_nothing_newer_than_python_3_8_is_used():
     if vermin is None:
         pytest.skip("vermin is not installed")
     done = subprocess.run(
-        [vermin, "--target=3.8-", "--no-tips", "--violations", str(SCRIPT)],
+        [vermin, "--target=3.8-", "--no-tips", "--violations", str(PACKAGER)],
         capture_output=True,
         text=True,
         check=False,
