@@ -31,7 +31,7 @@ help:  ## List the tasks
 
 .PHONY: demo
 demo: setup  ## Package a model on the local AWS (MODEL=archive SCRIPTS=folder for your own)
-	@python -m local_aws.demo $(if $(MODEL),--model "$(MODEL)") $(if $(SCRIPTS),--scripts "$(SCRIPTS)")
+	@python -m operations demo $(if $(MODEL),--model "$(MODEL)") $(if $(SCRIPTS),--scripts "$(SCRIPTS)")
 
 .PHONY: test
 test: setup  ## Run all tests
@@ -47,7 +47,7 @@ schema: setup  ## Write the JSON schema and the README's table of the settings
 
 .PHONY: findings
 findings: setup  ## List what the rule packs find in each stage, and why it is accepted (STAGE=prod)
-	@python -m stacks.findings $(STAGE)
+	@python -m operations findings $(STAGE)
 
 .PHONY: golden
 golden: setup  ## Render the golden files again with SageMaker SDK 2.257.7

@@ -21,6 +21,7 @@ from moto.s3 import notifications
 
 from local_aws.metrics import EVENTS_NAMESPACE, count
 from local_aws.policies import allows
+from local_aws.rule_targets import pipeline_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -145,47 +146,6 @@ def _start_pipeline(target: Mapping[str, Any], event: Event) -> None:
     boto3.client("sagemaker").start_pipeline_execution(
         PipelineName=name, PipelineParameters=pipeline_parameters(target, event)
     )
-
-
-def resolve(value: str, event: Event) -> str:
-    """The value of a target's parameter.
-
-    Args:
-        value: A JSON path, which is the whole value ("Dynamic path parameters" in the
-            EventBridge User Guide), or a constant.
-        event: The event that the path leads into.
-
-    Returns:
-        What the path leads to; a constant as it is.
-
-    Raises:
-        ValueError: The path leads nowhere.
-    """
-    if not value.startswith("$."):
-        return value
-    found: Any = event
-    for name in value[2:].split("."):
-        if not isinstance(found, dict) or name not in found:
-            raise ValueError(f"the event has nothing at {value}")
-        found = found[name]
-    return found if isinstance(found, str) else json.dumps(found)
-
-
-def pipeline_parameters(target: Mapping[str, Any], event: Event) -> list[dict[str, str]]:
-    """The ``PipelineParameters`` that a rule's target starts a pipeline with.
-
-    Args:
-        target: The target, as ``ListTargetsByRule`` tells it.
-        event: The event that its JSON paths lead into.
-
-    Raises:
-        ValueError: A path leads nowhere.
-    """
-    parameters = target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
-    return [
-        {"Name": parameter["Name"], "Value": resolve(parameter["Value"], event)}
-        for parameter in parameters
-    ]
 
 
 def _send_dead_letter(

@@ -15,6 +15,7 @@ ROOTS = (PROJECT, PROJECT / "constructs", PROJECT / "scripts" / "packager")
 
 # A room may import from itself and from what stands below it.
 ROOMS = (
+    "operations",
     "app",
     "stacks",
     "model_packaging",
@@ -108,6 +109,16 @@ def test_no_import_climbs_from_a_room_to_one_above(graph: dict[str, set[str]]) -
         and ROOMS.index(there) < ROOMS.index(here)
     ]
     assert climbs == []
+
+
+def test_the_local_aws_knows_nothing_of_the_product(graph: dict[str, set[str]]) -> None:
+    known = {
+        f"{module} imports {other}"
+        for module, others in graph.items()
+        for other in others
+        if module.startswith("local_aws") and not other.startswith("local_aws")
+    }
+    assert known == set()
 
 
 def test_the_packager_imports_the_standard_library_and_itself_only(

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from local_aws.cloud import LocalCloud, local_cloud
-from local_aws.event_delivery import resolve
 from local_aws.metrics import EVENTS_NAMESPACE
 from local_aws.policies import allows
+from local_aws.rule_targets import resolve
 
 EVENT = {"source": "aws.s3", "detail": {"object": {"key": "models/a b.tar.gz", "size": 5}}}
 

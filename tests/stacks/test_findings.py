@@ -8,7 +8,7 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_s3 as s3
 
 from model_packaging.acknowledgements import acknowledge, in_control_packs
-from stacks import findings
+from operations import findings
 from stacks.rule_packs import add_rule_packs
 from tests.stacks.conftest import STAGES
 

@@ -126,7 +126,7 @@ class Demo:
         if self._model is not None:
             return self._model.resolve()
         with self._stage("Train a model") as show:
-            from local_aws.sample_model import train
+            from operations.sample_model import train
 
             trained = train(self._directory / "training")
             self._rows = self._directory / "training" / "rows.json"
@@ -293,9 +293,8 @@ def show_result(console: Console, result: Result) -> None:
     console.print(table, highlight=False, markup=False)
 
 
-def main() -> None:
-    """Run the demo from the command line; exit code 1 if a stage fails."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
     parser.add_argument("--model", type=Path, help="model archive; default: one is trained")
     parser.add_argument(
         "--scripts", type=Path, default=INFERENCE_SCRIPTS, help="folder of inference scripts"
@@ -306,7 +305,14 @@ def main() -> None:
         default=PROJECT / ".local" / "demo",
         help="folder for logs and results; it is emptied first",
     )
-    options = parser.parse_args()
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demo.
+
+    Returns:
+        0; 1 if a stage fails, 130 if the user interrupts it.
+    """
     for signal_number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, _stop)
     # A file or a pipe has no width to wrap at.
@@ -319,10 +325,11 @@ def main() -> None:
         print(f"\nFailed: {fault.stage}", file=sys.stderr)
         print(f"Reason: {fault}", file=sys.stderr)
         print(f"Logs:   {fault.log}", file=sys.stderr)
-        sys.exit(1)
+        return 1
     except KeyboardInterrupt:
         print("\nInterrupted; the local AWS is stopped.", file=sys.stderr)
-        sys.exit(130)
+        return 130
+    return 0
 
 
 def _stop(signal_number: int, _: Any) -> NoReturn:
@@ -392,7 +399,3 @@ def _size(count: int) -> str:
         size /= 1000
         units.pop(0)
     return f"{size:,.0f} {units[0]}" if units[0] == "bytes" else f"{size:,.1f} {units[0]}"
-
-
-if __name__ == "__main__":
-    main()

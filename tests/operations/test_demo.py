@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from local_aws.cloud import PROJECT
-from local_aws.demo import INFERENCE_SCRIPTS, Demo, StageError, show_result
-from local_aws.sample_model import train
+from operations.demo import INFERENCE_SCRIPTS, Demo, StageError, show_result
+from operations.sample_model import train
 
 pytestmark = pytest.mark.e2e
 
@@ -61,7 +61,7 @@ def test_a_failure_names_the_archive_the_stage_and_the_logs_with_exit_code_1(
     half.write_bytes(whole[: len(whole) // 2])
     run = subprocess.run(
         [
-            *(sys.executable, "-m", "local_aws.demo"),
+            *(sys.executable, "-m", "operations", "demo"),
             *("--directory", str(tmp_path / "demo"), "--model", str(half)),
         ],
         cwd=PROJECT,
@@ -132,7 +132,7 @@ def test_an_interrupted_demo_leaves_no_process_behind(
     tmp_path: Path, signal_number: int, stage: str
 ) -> None:
     demo = subprocess.Popen(
-        [sys.executable, "-m", "local_aws.demo", "--directory", str(tmp_path / "demo")],
+        [sys.executable, "-m", "operations", "demo", "--directory", str(tmp_path / "demo")],
         cwd=PROJECT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

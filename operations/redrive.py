@@ -1,4 +1,4 @@
-"""Events from a rule's dead-letter queue, delivered again.
+"""Starts the pipeline for the events in a rule's dead-letter queue.
 
 SQS's own redrive (``StartMessageMoveTask``) takes the dead-letter queues of other queues only,
 and EventBridge takes events of an AWS service from that service only (``PutEvents``). So this does
@@ -6,11 +6,35 @@ what the rule would have done: it starts the pipeline with the parameters that t
 takes from the event. It uses nothing that only the local AWS has.
 """
 
+import argparse
 import json
 from collections.abc import Callable
 from typing import Any
 
-from local_aws.event_delivery import pipeline_parameters
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws.rule_targets import pipeline_parameters
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("queue_url", help="the queue: output DeadLetterQueueUrl of the stack")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Redrive a queue with the user's credentials, and print the executions.
+
+    Returns:
+        0; 1 if an event's rule or pipeline is gone or can't be used.
+    """
+    try:
+        started = redrive(boto3.client, options.queue_url)
+    except (BotoCoreError, ClientError, ValueError) as fault:
+        print(f"Not all events were sent again; the rest is still in the queue: {fault}")
+        return 1
+    print("\n".join(started) or "The queue is empty.")
+    return 0
 
 
 def redrive(client: Callable[[str], Any], queue_url: str) -> list[str]:
@@ -27,6 +51,7 @@ def redrive(client: Callable[[str], Any], queue_url: str) -> list[str]:
 
     Raises:
         botocore.exceptions.ClientError: The rule is gone or its pipeline can't be started.
+        ValueError: An event lacks what the rule takes from it.
     """
     sqs, started = client("sqs"), []
     while messages := sqs.receive_message(

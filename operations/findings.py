@@ -1,11 +1,11 @@
-"""Lists what the rule packs find in each stage, open or acknowledged: ``make findings``."""
+"""What the rule packs find in each stage, open or acknowledged."""
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,18 +129,20 @@ def describe(stage: str, assembly: Path) -> tuple[list[str], bool]:
     return lines, not (still_open or stale or silent)
 
 
-def main(stages: Sequence[str]) -> int:
-    """Print the findings of some stages.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help="default: all of cdk.json")
 
-    Args:
-        stages: Their names. None given: all that cdk.json has.
+
+def run(options: argparse.Namespace) -> int:
+    """Print the findings of some stages.
 
     Returns:
         0 if none is open and no acknowledgement is stale, else 1.
     """
     known = json.loads((PROJECT / "cdk.json").read_text())["context"]["stages"]
     clean = True
-    for stage in stages or known:
+    for stage in options.stages or known:
         with tempfile.TemporaryDirectory() as folder:
             assembly = Path(folder) / "cdk.out"
             said = synthesize(assembly, {"stage": stage})
@@ -151,7 +153,3 @@ def main(stages: Sequence[str]) -> int:
         clean &= is_clean
         sys.stdout.write("\n".join(lines) + "\n\n")
     return 0 if clean else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

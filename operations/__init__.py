@@ -1,0 +1,1 @@
+"""What people do with the product, as one program: ``python -m operations --help``."""

@@ -1,0 +1,41 @@
+"""``python -m operations COMMAND``: ``--help`` lists the commands, and needs no credentials."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from operations import demo, findings, redrive
+
+COMMANDS = {"demo": demo, "findings": findings, "redrive": redrive}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: Its name and what it takes. Default: those of the process.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m operations", description="Commands for the people who run the product."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        description = (module.__doc__ or "").strip()
+        command = commands.add_parser(
+            name,
+            help=description.splitlines()[0].rstrip("."),
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    options = parser.parse_args(arguments)
+    exit_code: int = options.run(options)
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
