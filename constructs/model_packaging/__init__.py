@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from model_packaging.artifact_bucket import ArtifactBucket
     from model_packaging.existing_pipeline import DeclaredParameters, ExistingPipeline
     from model_packaging.job_network import JobNetwork
-    from model_packaging.model_event import ModelEvent, ModelObjects
-    from model_packaging.model_upload import ModelUpload
+    from model_packaging.models.model_event import ModelEvent, ModelObjects
+    from model_packaging.models.model_upload import ModelUpload
+    from model_packaging.models.training_job import TrainingJobCompleted
+    from model_packaging.models.upload_or_training_job import UploadOrTrainingJob
+    from model_packaging.models.upstream_steps import StepContext, UpstreamModel
     from model_packaging.monitoring import PipelineMonitoring
     from model_packaging.packaging_pipeline import PackagingPipeline
     from model_packaging.pipeline_trigger import PipelineTrigger
     from model_packaging.processing_log_group import ProcessingLogGroup
     from model_packaging.roles import PackagingRoles
-    from model_packaging.training_job import TrainingJobCompleted
-    from model_packaging.upload_or_training_job import UploadOrTrainingJob
-    from model_packaging.upstream_model import StepContext, UpstreamModel
 
 __all__ = [
     "ArtifactBucket",
@@ -54,18 +54,18 @@ _CONSTRUCTS = {
     "DeclaredParameters": "existing_pipeline",
     "ExistingPipeline": "existing_pipeline",
     "JobNetwork": "job_network",
-    "ModelEvent": "model_event",
-    "ModelObjects": "model_event",
-    "ModelUpload": "model_upload",
+    "ModelEvent": "models.model_event",
+    "ModelObjects": "models.model_event",
+    "ModelUpload": "models.model_upload",
     "PackagingPipeline": "packaging_pipeline",
     "PackagingRoles": "roles",
     "PipelineMonitoring": "monitoring",
     "PipelineTrigger": "pipeline_trigger",
     "ProcessingLogGroup": "processing_log_group",
-    "StepContext": "upstream_model",
-    "TrainingJobCompleted": "training_job",
-    "UploadOrTrainingJob": "upload_or_training_job",
-    "UpstreamModel": "upstream_model",
+    "StepContext": "models.upstream_steps",
+    "TrainingJobCompleted": "models.training_job",
+    "UploadOrTrainingJob": "models.upload_or_training_job",
+    "UpstreamModel": "models.upstream_steps",
 }
 
 

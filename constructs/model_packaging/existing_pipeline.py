@@ -11,8 +11,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 
 if TYPE_CHECKING:
-    from model_packaging.model_event import ModelEvent
-    from model_packaging.upload_or_training_job import UploadOrTrainingJob
+    from model_packaging.models.model_event import ModelEvent
+    from model_packaging.models.upload_or_training_job import UploadOrTrainingJob
 
 _PIPELINE_ARN = re.compile(r"arn:[^:]+:sagemaker:[^:]+:\d{12}:pipeline/[^/:]+")
 

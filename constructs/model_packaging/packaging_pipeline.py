@@ -14,8 +14,11 @@ from constructs import Construct
 
 from model_packaging import metrics
 from model_packaging.definition_bridge import DefinitionBridge
-from model_packaging.model_event import ModelEvent
-from model_packaging.model_upload import ModelUpload
+from model_packaging.models.model_event import ModelEvent
+from model_packaging.models.model_upload import ModelUpload
+from model_packaging.models.training_job import TrainingJobCompleted
+from model_packaging.models.upload_or_training_job import UploadOrTrainingJob
+from model_packaging.models.upstream_steps import StepContext, UpstreamModel
 from model_packaging.roles import JobType, PackagingRoles
 from model_packaging.step import (
     MIMSPackagingStepBuilder,
@@ -30,9 +33,6 @@ from model_packaging.step.sklearn_image import (
     image_repository,
     image_uri,
 )
-from model_packaging.training_job import TrainingJobCompleted
-from model_packaging.upload_or_training_job import UploadOrTrainingJob
-from model_packaging.upstream_model import StepContext, UpstreamModel
 
 # Context key: folder that keeps rendered definitions. Unset or empty: every synth renders anew.
 DEFINITION_STORE: Final = "model_packaging:definition_store"

@@ -13,10 +13,10 @@ from constructs import Construct
 
 from model_packaging.acknowledgements import acknowledge, acknowledge_inline_policy
 from model_packaging.existing_pipeline import DeclaredParameters, ExistingPipeline
-from model_packaging.upload_or_training_job import refuse_repetition
+from model_packaging.models.upload_or_training_job import refuse_repetition
 
 if TYPE_CHECKING:
-    from model_packaging.model_event import ModelEvent
+    from model_packaging.models.model_event import ModelEvent
     from model_packaging.packaging_pipeline import PackagingPipeline
 
 # API reference of EventBridge: SageMakerPipelineParameter, SageMakerPipelineParameters,

@@ -24,7 +24,7 @@ from model_packaging import (
     UploadOrTrainingJob,
     pipeline_trigger,
 )
-from model_packaging.model_event import ModelEvent
+from model_packaging.models.model_event import ModelEvent
 from model_packaging.step import UploadParameters
 from tests.definitions import definition_of, resolve
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field, replace
 
-from model_packaging.model_event import ModelEvent, ModelObjects
-from model_packaging.model_upload import ModelUpload
+from model_packaging.models.model_event import ModelEvent, ModelObjects
+from model_packaging.models.model_upload import ModelUpload
+from model_packaging.models.training_job import TrainingJobCompleted
 from model_packaging.step import ModelSource, UploadOrUriParameters
-from model_packaging.training_job import TrainingJobCompleted
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
 
 from model_packaging.definition_bridge import DefinitionBridge
-from model_packaging.model_event import ModelEvent, ModelObjects, check_filter
+from model_packaging.models.model_event import ModelEvent, ModelObjects, check_filter
 from model_packaging.step import ModelSource, offline, offline_session
 
 if TYPE_CHECKING:

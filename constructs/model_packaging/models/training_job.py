@@ -7,7 +7,7 @@ from typing import Any
 from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
 
-from model_packaging.model_event import ModelEvent, ModelObjects, check_filter, overlap
+from model_packaging.models.model_event import ModelEvent, ModelObjects, check_filter, overlap
 from model_packaging.step import ModelSource, ModelUriParameter, UploadOrUriParameters
 
 # API reference of CreateTrainingJob: TrainingJobName. Here the beginning of one.

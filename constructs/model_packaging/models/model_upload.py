@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_cdk import aws_s3 as s3
 
-from model_packaging.model_event import ModelEvent, ModelObjects, check_filter
+from model_packaging.models.model_event import ModelEvent, ModelObjects, check_filter
 from model_packaging.step import ModelSource, UploadOrUriParameters, UploadParameters
 
 
