@@ -4,6 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from aws_cdk import App, Stack
+
+from model_packaging.definition_bridge import DefinitionBridge
+from model_packaging.models.step_context import StepContext
+
 
 def definition_of(template: dict[str, Any]) -> dict[str, Any]:
     """The decoded definition of a template's pipeline, unknown parts as ``<their name>``."""
@@ -41,3 +46,8 @@ def resolve(value: Any, values: Mapping[str, str]) -> Any:
             name = ".".join(str(resolve(part, values)) for part in parts)
             return values.get(name, f"<{name}>")
     return {key: resolve(item, values) for key, item in value.items()}
+
+
+def context() -> StepContext:
+    """What a model binds with, outside of any pipeline."""
+    return StepContext(DefinitionBridge(Stack(App(), "Stack")))

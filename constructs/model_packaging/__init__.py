@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from model_packaging.artifact_bucket import ArtifactBucket
     from model_packaging.existing_pipeline import DeclaredParameters, ExistingPipeline
     from model_packaging.job_network import JobNetwork
-    from model_packaging.models.model_event import ModelEvent, ModelObjects
+    from model_packaging.models.model_objects import ModelObjects
+    from model_packaging.models.model_origin import ModelEvent, ModelOrigin
     from model_packaging.models.model_upload import ModelUpload
+    from model_packaging.models.step_context import StepContext
     from model_packaging.models.training_job import TrainingJobCompleted
     from model_packaging.models.upload_or_training_job import UploadOrTrainingJob
-    from model_packaging.models.upstream_steps import StepContext, UpstreamModel
+    from model_packaging.models.upstream_steps import UpstreamModel
     from model_packaging.monitoring import PipelineMonitoring
     from model_packaging.packaging_pipeline import PackagingPipeline
     from model_packaging.pipeline_trigger import PipelineTrigger
@@ -33,6 +35,7 @@ __all__ = [
     "MIMSPackagingStepBuilder",
     "ModelEvent",
     "ModelObjects",
+    "ModelOrigin",
     "ModelUpload",
     "PackageStepConfig",
     "PackagingPipeline",
@@ -54,15 +57,16 @@ _CONSTRUCTS = {
     "DeclaredParameters": "existing_pipeline",
     "ExistingPipeline": "existing_pipeline",
     "JobNetwork": "job_network",
-    "ModelEvent": "models.model_event",
-    "ModelObjects": "models.model_event",
+    "ModelEvent": "models.model_origin",
+    "ModelObjects": "models.model_objects",
+    "ModelOrigin": "models.model_origin",
     "ModelUpload": "models.model_upload",
     "PackagingPipeline": "packaging_pipeline",
     "PackagingRoles": "roles",
     "PipelineMonitoring": "monitoring",
     "PipelineTrigger": "pipeline_trigger",
     "ProcessingLogGroup": "processing_log_group",
-    "StepContext": "models.upstream_steps",
+    "StepContext": "models.step_context",
     "TrainingJobCompleted": "models.training_job",
     "UploadOrTrainingJob": "models.upload_or_training_job",
     "UpstreamModel": "models.upstream_steps",

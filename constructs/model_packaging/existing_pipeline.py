@@ -11,8 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 
 if TYPE_CHECKING:
-    from model_packaging.models.model_event import ModelEvent
-    from model_packaging.models.upload_or_training_job import UploadOrTrainingJob
+    from model_packaging.models.model_origin import ModelOrigin
 
 _PIPELINE_ARN = re.compile(r"arn:[^:]+:sagemaker:[^:]+:\d{12}:pipeline/[^/:]+")
 
@@ -56,7 +55,7 @@ class ExistingPipeline:
     """
 
     pipeline_arn: str
-    model: "ModelEvent | UploadOrTrainingJob"
+    model: "ModelOrigin"
     parameters: DeclaredParameters
     output_s3_uris: Collection[str] = ()
 

@@ -14,11 +14,10 @@ from constructs import Construct
 
 from model_packaging import metrics
 from model_packaging.definition_bridge import DefinitionBridge
-from model_packaging.models.model_event import ModelEvent
-from model_packaging.models.model_upload import ModelUpload
-from model_packaging.models.training_job import TrainingJobCompleted
-from model_packaging.models.upload_or_training_job import UploadOrTrainingJob
-from model_packaging.models.upstream_steps import StepContext, UpstreamModel
+from model_packaging.existing_pipeline import DeclaredParameters
+from model_packaging.models.model_origin import ModelOrigin
+from model_packaging.models.starts import refuse_loop
+from model_packaging.models.step_context import StepContext
 from model_packaging.roles import JobType, PackagingRoles
 from model_packaging.step import (
     MIMSPackagingStepBuilder,
@@ -72,20 +71,20 @@ class PackagingPipeline(Construct):
         construct_id: str,
         *,
         config: PackageStepConfig,
-        model: ModelEvent | UploadOrTrainingJob | UpstreamModel,
+        model: ModelOrigin,
         pipeline_role: iam.IRole | None = None,
         job_role: iam.IRole | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        _refuse_loop(config, model)
-        _require_same_region(config, Stack.of(self))
         self._config = config
         self.model = model
+        self.packaged_s3_uri = config.pipeline_s3_loc
+        refuse_loop(self.output_s3_uris, model.events)
+        _require_same_region(config, Stack.of(self))
         self._bridge = DefinitionBridge(Stack.of(self))
         folder = self.node.try_get_context(DEFINITION_STORE)
         self._store = DefinitionStore(Path(folder) if isinstance(folder, str) and folder else None)
         self.pipeline_name = config.pipeline_name
-        self.packaged_s3_uri = config.pipeline_s3_loc
         self._packaging_script = self._build_asset("PackagingScript", str(config.get_script_path()))
         self._inference_scripts = self._build_asset(
             "InferenceScripts", str(config.get_inference_source_dir())
@@ -132,6 +131,16 @@ class PackagingPipeline(Construct):
     def metric_duration(self, **options: Any) -> cloudwatch.Metric:
         """How long executions ran: see :func:`metrics.metric_duration`."""
         return metrics.metric_duration(self.pipeline_name, **options)
+
+    @property
+    def output_s3_uris(self) -> list[str]:
+        """S3 prefixes that the pipeline writes below."""
+        return [self.packaged_s3_uri]
+
+    @property
+    def parameters(self) -> DeclaredParameters:
+        """The parameters that its definition declares."""
+        return DeclaredParameters.of(self.cfn_pipeline)
 
     def _arn_of(self, pipeline_name: str) -> str:
         return Stack.of(self).format_arn(
@@ -247,18 +256,15 @@ class PackagingPipeline(Construct):
                 unknown=self._bridge.PLACEHOLDER,
             )
 
-        model = self.model
-        if isinstance(model, UpstreamModel):
-            definition = render(model.model_source(StepContext(self._bridge)))
-            self._allow_upstream_jobs(definition)
-            return definition
-        own = (ModelUpload, TrainingJobCompleted, UploadOrTrainingJob)
-        if not isinstance(model, own) or type(model) not in own:
-            return render(model.model_source())  # what else it depends on is not known here
         settings = config.model_dump(mode="json", exclude={"source_dir", "processing_source_dir"})
-        made_from = {"config": settings, **inputs, "source": repr(model.parameters)}
-        stored: dict[str, Any] = self._store.get(made_from, lambda: render(model.model_source()))
-        return stored
+        model = self.model.rendered_from
+        made_from = None if model is None else {"config": settings, **inputs, "model": model}
+        definition: dict[str, Any] = self._store.get(
+            made_from,
+            lambda: render(self.model.bind(StepContext(self._bridge, kept=model is not None))),
+        )
+        self._allow_upstream_jobs(definition)
+        return definition
 
     def _allow_upstream_jobs(self, definition: dict[str, Any]) -> None:
         """Let the pipeline run the jobs of the steps before the packaging step, the last one."""
@@ -319,18 +325,6 @@ class PackagingPipeline(Construct):
 def _s3_uri(asset: s3_assets.Asset) -> str:
     # Not asset.s3_object_url: without a region in the stack, all of that is one token.
     return f"s3://{asset.s3_bucket_name}/{asset.s3_object_key}"
-
-
-def _refuse_loop(
-    config: PackageStepConfig, model: ModelEvent | UploadOrTrainingJob | UpstreamModel
-) -> None:
-    if model.matches_below(config.pipeline_s3_loc):
-        places = ", ".join(repr(objects.prefix) for objects in model.reads)
-        raise ValueError(
-            f"pipeline_s3_loc {config.pipeline_s3_loc!r} and the models below {places} overlap: "
-            "every package would start the pipeline again; choose a prefix for packages outside "
-            "that of models"
-        )
 
 
 def _require_same_region(config: PackageStepConfig, stack: Stack) -> None:

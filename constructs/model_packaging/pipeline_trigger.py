@@ -12,11 +12,11 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from model_packaging.acknowledgements import acknowledge, acknowledge_inline_policy
-from model_packaging.existing_pipeline import DeclaredParameters, ExistingPipeline
-from model_packaging.models.upload_or_training_job import refuse_repetition
+from model_packaging.existing_pipeline import ExistingPipeline
+from model_packaging.models.starts import refuse_loop, refuse_repetition
 
 if TYPE_CHECKING:
-    from model_packaging.models.model_event import ModelEvent
+    from model_packaging.models.model_origin import ModelEvent
     from model_packaging.packaging_pipeline import PackagingPipeline
 
 # API reference of EventBridge: SageMakerPipelineParameter, SageMakerPipelineParameters,
@@ -90,7 +90,7 @@ class PipelineTrigger(Construct):
         self._values = [
             _parameter_values(event, parameters or {}, pipeline) for event in self._events
         ]
-        _refuse_loop(pipeline, self._events)
+        refuse_loop(pipeline.output_s3_uris, self._events)
         self._refuse_second_start(pipeline.pipeline_arn)
         self._pipeline_arn = pipeline.pipeline_arn
         self.dead_letter_queue = self._dead_letter_queue(dead_letter_queue, dead_letter_key)
@@ -262,11 +262,7 @@ def _parameter_values(
     values = own | dict(further)
     if problems := [*_problems(values)]:
         raise ValueError("; ".join(problems))
-    declared = (
-        pipeline.parameters
-        if isinstance(pipeline, ExistingPipeline)
-        else DeclaredParameters.of(pipeline.cfn_pipeline)
-    )
+    declared = pipeline.parameters
     name = pipeline.pipeline_name
     if unknown := sorted(set(values) - set(declared.required) - set(declared.optional)):
         raise ValueError(
@@ -306,24 +302,6 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
                 "replaces a path only if it is the whole value; pass it alone, and join the parts "
                 "in the pipeline definition"
             )
-
-
-def _refuse_loop(
-    pipeline: "PackagingPipeline | ExistingPipeline", announced: tuple["ModelEvent", ...]
-) -> None:
-    written = (
-        pipeline.output_s3_uris
-        if isinstance(pipeline, ExistingPipeline)
-        else [pipeline.packaged_s3_uri]
-    )
-    for uri in written:
-        for event in announced:
-            if event.matches_below(uri):
-                raise ValueError(
-                    f"the pipeline writes below {uri!r}, which could match {event}: every package "
-                    "would start the pipeline again; choose a prefix for packages outside that of "
-                    "models"
-                )
 
 
 def _check_queue(queue: sqs.IQueue) -> None:

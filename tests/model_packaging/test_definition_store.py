@@ -11,7 +11,7 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
-from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline
+from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline, StepContext
 from model_packaging.step import ModelSource, definition_store
 from model_packaging.step.definition_store import DefinitionStore
 
@@ -151,8 +151,8 @@ def test_a_model_of_the_users_own_is_never_answered_from_the_store(
     settings: dict[str, Any], tmp_path: Path
 ) -> None:
     class Own(ModelUpload):
-        def model_source(self) -> ModelSource:
-            return dataclasses.replace(super().model_source(), environment={"TEAM": "churn"})
+        def bind(self, context: StepContext) -> ModelSource:
+            return dataclasses.replace(super().bind(context), environment={"TEAM": "churn"})
 
     def template(model: type[ModelUpload]) -> str:
         app = App(context={"model_packaging:definition_store": str(tmp_path / "store")})

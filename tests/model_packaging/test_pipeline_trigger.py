@@ -24,9 +24,9 @@ from model_packaging import (
     UploadOrTrainingJob,
     pipeline_trigger,
 )
-from model_packaging.models.model_event import ModelEvent
+from model_packaging.models.model_origin import ModelEvent
 from model_packaging.step import UploadParameters
-from tests.definitions import definition_of, resolve
+from tests.definitions import context, definition_of, resolve
 
 ARN = "arn:aws:sagemaker:eu-west-1:111122223333:pipeline/churn"
 
@@ -110,7 +110,7 @@ def existing(
     model: ModelEvent | UploadOrTrainingJob, *optional: str, **settings: Any
 ) -> ExistingPipeline:
     """A pipeline that requires what its model fills."""
-    required = [parameter.name for parameter in model.model_source().parameters]
+    required = [parameter.name for parameter in model.bind(context()).parameters]
     declared = DeclaredParameters(required, optional)
     return ExistingPipeline(ARN, model, **({"parameters": declared} | settings))
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from aws_cdk import aws_s3 as s3
 
-from model_packaging.models.model_event import ModelEvent, ModelObjects, check_filter
+from model_packaging.models.model_objects import ModelObjects, check_filter
+from model_packaging.models.model_origin import ModelEvent
+from model_packaging.models.step_context import StepContext
 from model_packaging.step import ModelSource, UploadOrUriParameters, UploadParameters
 
 
@@ -53,23 +55,24 @@ class ModelUpload(ModelEvent):
     @property
     def parameter_paths(self) -> dict[str, str]:
         """Value for each pipeline parameter: one whole path into the event, or a constant."""
-        names = self.parameters
-        where = (
-            {names.bucket: "$.detail.bucket.name"}
-            if isinstance(names, UploadParameters)
-            else {names.location: f"s3://{self.bucket.bucket_name}/"}
+        return self.parameters.upload_values(
+            bucket="$.detail.bucket.name",
+            location=f"s3://{self.bucket.bucket_name}/",
+            key="$.detail.object.key",
+            etag="$.detail.object.etag",
         )
-        return where | {
-            names.key: "$.detail.object.key",
-            names.etag: "$.detail.object.etag",
-        }
 
     @property
     def models(self) -> ModelObjects:
         """The models that it announces."""
         return ModelObjects(self.bucket, self.prefix, self.suffix)
 
-    def model_source(self) -> ModelSource:
+    @property
+    def rendered_from(self) -> str:
+        """The names of the parameters."""
+        return repr(self.parameters)
+
+    def bind(self, context: StepContext) -> ModelSource:
         """What the packaging step reads."""
         return self.parameters.model_source()
 

@@ -7,7 +7,9 @@ from typing import Any
 from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
 
-from model_packaging.models.model_event import ModelEvent, ModelObjects, check_filter, overlap
+from model_packaging.models.model_objects import ModelObjects, check_filter, overlap
+from model_packaging.models.model_origin import ModelEvent
+from model_packaging.models.step_context import StepContext
 from model_packaging.step import ModelSource, ModelUriParameter, UploadOrUriParameters
 
 # API reference of CreateTrainingJob: TrainingJobName. Here the beginning of one.
@@ -73,12 +75,7 @@ class TrainingJobCompleted(ModelEvent):
     @property
     def parameter_paths(self) -> dict[str, str]:
         """Path into the event for the pipeline parameter: one whole URI."""
-        name = (
-            self.parameters.uri
-            if isinstance(self.parameters, ModelUriParameter)
-            else self.parameters.location
-        )
-        return {name: "$.detail.ModelArtifacts.S3ModelArtifacts"}
+        return self.parameters.uri_values("$.detail.ModelArtifacts.S3ModelArtifacts")
 
     @property
     def models(self) -> ModelObjects:
@@ -86,7 +83,12 @@ class TrainingJobCompleted(ModelEvent):
         # "Amazon S3 paths": <S3OutputPath>/<job name>/output/model.tar.gz
         return ModelObjects(self.bucket, self.prefix, "/output/model.tar.gz")
 
-    def model_source(self) -> ModelSource:
+    @property
+    def rendered_from(self) -> str:
+        """The names of the parameters."""
+        return repr(self.parameters)
+
+    def bind(self, context: StepContext) -> ModelSource:
         """What the packaging step reads."""
         return self.parameters.model_source()
 

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass, field, replace
 
-from model_packaging.models.model_event import ModelEvent, ModelObjects
+from model_packaging.models.model_objects import ModelObjects
+from model_packaging.models.model_origin import ModelEvent, ModelOrigin
 from model_packaging.models.model_upload import ModelUpload
+from model_packaging.models.starts import refuse_repetition
+from model_packaging.models.step_context import StepContext
 from model_packaging.models.training_job import TrainingJobCompleted
 from model_packaging.step import ModelSource, UploadOrUriParameters
 
 
 @dataclass(frozen=True)
-class UploadOrTrainingJob:
+class UploadOrTrainingJob(ModelOrigin):
     """Uploads and training jobs that start one and the same pipeline.
 
     Attributes:
@@ -42,27 +45,11 @@ class UploadOrTrainingJob:
         """All that the job's role must be able to read."""
         return self.uploads.models, self.training_jobs.models
 
-    def model_source(self) -> ModelSource:
+    @property
+    def rendered_from(self) -> str:
+        """The names of the parameters."""
+        return repr(self.parameters)
+
+    def bind(self, context: StepContext) -> ModelSource:
         """What the packaging step reads."""
         return self.parameters.model_source()
-
-    def matches_below(self, s3_prefix: str) -> bool:
-        """Whether an object written below an S3 prefix could raise one of the events.
-
-        Args:
-            s3_prefix: Such as ``s3://bucket/packaged``.
-        """
-        return any(event.matches_below(s3_prefix) for event in self.events)
-
-
-def refuse_repetition(one: ModelEvent, other: ModelEvent) -> None:
-    """Make sure that no model raises both of two events that start one pipeline.
-
-    Raises:
-        ValueError: One may.
-    """
-    if one.repeats(other):
-        raise ValueError(
-            f"{one} and {other} overlap in one bucket: the pipeline would start twice for the same "
-            "model; keep one of the two, or choose prefixes of which neither begins with the other"
-        )

@@ -2,48 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
 
-from model_packaging.definition_bridge import DefinitionBridge
-from model_packaging.models.model_event import ModelEvent, ModelObjects, check_filter
-from model_packaging.step import ModelSource, offline, offline_session
-
-if TYPE_CHECKING:
-    from sagemaker.core.workflow.pipeline_context import PipelineSession
-
-_T = TypeVar("_T")
-
-
-class StepContext:
-    """What steps of one's own need so that they render offline and with deploy-time values."""
-
-    def __init__(self, bridge: DefinitionBridge) -> None:
-        self._bridge = bridge
-
-    @property
-    def session(self) -> "PipelineSession":
-        """The session for every SDK object: it has no credentials and opens no connection."""
-        return offline_session()
-
-    def hide(self, value: _T) -> _T:
-        """Make a value that may contain CDK tokens fit for the SDK.
-
-        Args:
-            value: A text, or texts in a list, tuple or dictionary. Anything else is returned as
-                it is.
-        """
-        return self._bridge.hide(value)
-
-    def hide_role(self, role_arn: str) -> str:
-        """Make a role's ARN fit for the SDK."""
-        return self._bridge.hide_role(role_arn)
+from model_packaging.models.model_objects import ModelObjects, check_filter
+from model_packaging.models.model_origin import ModelOrigin
+from model_packaging.models.step_context import StepContext
+from model_packaging.step import ModelSource, offline
 
 
 @dataclass(frozen=True)
-class UpstreamModel:
+class UpstreamModel(ModelOrigin):
     """A model that steps before the packaging step make, such as a training step.
 
     The pipeline's role may run the jobs of training and processing steps and pass the roles that
@@ -74,16 +45,7 @@ class UpstreamModel:
         """All that the job's role must be able to read."""
         return (ModelObjects(self.bucket, self.prefix),)
 
-    @property
-    def events(self) -> tuple[ModelEvent, ...]:
-        """None: the pipeline is started by whoever wants a new model."""
-        return ()
-
-    def matches_below(self, s3_prefix: str) -> bool:
-        """No object starts the pipeline, wherever it is written."""
-        return False
-
-    def model_source(self, context: StepContext) -> ModelSource:
+    def bind(self, context: StepContext) -> ModelSource:
         """What the packaging step reads, and the steps that make it."""
         with offline():
             built = self.build(context)

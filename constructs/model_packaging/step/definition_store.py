@@ -44,13 +44,14 @@ class DefinitionStore:
         """The value made from some inputs, from the store if it is there.
 
         Args:
-            inputs: All that the value depends on, as JSON.
+            inputs: All that the value depends on, as JSON. None: that is not known, so the value
+                is made anew and not kept.
             render: Makes the value, which must be JSON.
 
         Returns:
             What ``render`` returns, now or when it was called with the same inputs.
         """
-        if self._folder is None:
+        if self._folder is None or inputs is None:
             return render()
         text = json.dumps([_renderer(), inputs])  # in their order, which shows in the value
         file = self._folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"

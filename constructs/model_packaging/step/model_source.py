@@ -49,6 +49,17 @@ class UploadParameters:
     def __post_init__(self) -> None:
         _check_names(self.bucket, self.key, self.etag)
 
+    def upload_values(self, *, bucket: str, location: str, key: str, etag: str) -> dict[str, str]:
+        """What fills the parameters for an upload.
+
+        Args:
+            bucket: What gives the bucket's name.
+            location: What gives ``s3://<bucket>/``; not needed by these parameters.
+            key: What gives the object's key.
+            etag: What gives its ETag.
+        """
+        return {self.bucket: bucket, self.key: key, self.etag: etag}
+
     @offline()
     def model_source(self) -> ModelSource:
         """The uploaded object as a model source.
@@ -87,6 +98,10 @@ class ModelUriParameter:
     def __post_init__(self) -> None:
         _check_names(self.uri)
 
+    def uri_values(self, uri: str) -> dict[str, str]:
+        """What fills the parameter, from what gives the whole URI."""
+        return {self.uri: uri}
+
     @offline()
     def model_source(self) -> ModelSource:
         """The object with the URI as a model source."""
@@ -115,6 +130,14 @@ class UploadOrUriParameters:
 
     def __post_init__(self) -> None:
         _check_names(self.location, self.key, self.etag)
+
+    def upload_values(self, *, bucket: str, location: str, key: str, etag: str) -> dict[str, str]:
+        """What fills the parameters for an upload: as :meth:`UploadParameters.upload_values`."""
+        return {self.location: location, self.key: key, self.etag: etag}
+
+    def uri_values(self, uri: str) -> dict[str, str]:
+        """What fills the parameters, from what gives the whole URI: the others stay empty."""
+        return {self.location: uri}
 
     @offline()
     def model_source(self) -> ModelSource:

@@ -6,6 +6,7 @@ from aws_cdk import aws_s3 as s3
 
 from model_packaging import ModelUpload
 from model_packaging.step import UploadParameters
+from tests.definitions import context
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_every_value_is_one_whole_path_into_the_event(bucket: s3.IBucket) -> Non
 
 def test_event_and_definition_speak_of_the_same_parameters(bucket: s3.IBucket) -> None:
     upload = ModelUpload(bucket)
-    declared = [parameter.name for parameter in upload.model_source().parameters]
+    declared = [parameter.name for parameter in upload.bind(context()).parameters]
     assert declared == list(upload.parameter_paths)
 
 

@@ -7,6 +7,7 @@ from aws_cdk import aws_s3 as s3
 
 from model_packaging import ModelUpload, TrainingJobCompleted
 from model_packaging.step import ModelUriParameter
+from tests.definitions import context
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_the_pattern_asks_for_completed_jobs_whose_model_the_job_may_read(
 
 def test_event_and_definition_speak_of_the_same_parameter(bucket: s3.IBucket) -> None:
     jobs = TrainingJobCompleted(bucket, "training/", "churn-", ModelUriParameter("Trained"))
-    source = jobs.model_source()
+    source = jobs.bind(context())
     assert jobs.parameter_paths == {"Trained": "$.detail.ModelArtifacts.S3ModelArtifacts"}
     assert [parameter.to_request() for parameter in source.parameters] == [
         {"Name": "Trained", "Type": "String"}

@@ -4,7 +4,7 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_s3 as s3
 
-from local_aws import event_delivery, expressions
+from local_aws import expressions, rule_targets
 from model_packaging import (
     ModelUpload,
     PackageStepConfig,
@@ -13,8 +13,10 @@ from model_packaging import (
     TrainingJobCompleted,
     UploadOrTrainingJob,
 )
+from model_packaging.models.starts import refuse_loop
 from model_packaging.step import UploadOrUriParameters
 from model_packaging.step.contract import MODEL_ETAG_VARIABLE
+from tests.definitions import context
 
 
 @pytest.fixture
@@ -41,10 +43,10 @@ JOB = {"detail": {"ModelArtifacts": {"S3ModelArtifacts": URI}}}
 def test_either_event_leads_to_its_model(
     either: UploadOrTrainingJob, number: int, event: dict[str, Any], uri: str, etag: str
 ) -> None:
-    source = either.model_source()
+    source = either.bind(context())
     definition = {"Parameters": [parameter.to_request() for parameter in source.parameters]}
     given = [
-        {"Name": name, "Value": event_delivery.resolve(value, event)}
+        {"Name": name, "Value": rule_targets.resolve(value, event)}
         for name, value in either.events[number].parameter_paths.items()
     ]
     values = {
@@ -75,8 +77,9 @@ def test_the_job_may_read_both(either: UploadOrTrainingJob) -> None:
 
 
 def test_what_would_loop_for_one_of_them_is_a_loop(either: UploadOrTrainingJob) -> None:
-    assert either.matches_below("s3://models-bucket/models/packaged")
-    assert not either.matches_below("s3://models-bucket/packaged")
+    refuse_loop(["s3://models-bucket/packaged"], either.events)
+    with pytest.raises(ValueError, match="every package would start the pipeline again"):
+        refuse_loop(["s3://models-bucket/models/packaged"], either.events)
 
 
 def test_a_model_that_would_start_the_pipeline_twice_is_refused(bucket: s3.IBucket) -> None:

@@ -1,13 +1,10 @@
-"""What every kind of trigger tells about the models that it waits for."""
+"""The objects of a bucket that are models."""
 
 import re
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
-
-from model_packaging.step import ModelSource
 
 # What has a meaning in a wildcard filter ("Comparison operators for use in event patterns") or in
 # a policy's resource ("IAM policy elements: Variables and tags").
@@ -65,45 +62,6 @@ class ModelObjects:
             # A name that CloudFormation makes up is not one that anyone has written down.
             return name in own
         return Token.is_unresolved(name) != Token.is_unresolved(*own)
-
-
-class ModelEvent(Protocol):
-    """A kind of event that announces a model.
-
-    One object owns the event pattern, the pipeline parameters, the values that fill them and the
-    model source expression, so that the event and the definition can't disagree.
-    """
-
-    @property
-    def event_pattern(self) -> dict[str, Any]:
-        """The event pattern of the rule."""
-
-    @property
-    def parameter_paths(self) -> dict[str, str]:
-        """Value for each pipeline parameter: one whole path into the event, or a constant."""
-
-    @property
-    def models(self) -> ModelObjects:
-        """The models that it announces."""
-
-    @property
-    def reads(self) -> tuple[ModelObjects, ...]:
-        """All that the job's role must be able to read."""
-        return (self.models,)
-
-    @property
-    def events(self) -> tuple["ModelEvent", ...]:
-        """The events, each of which needs a rule of its own: here this one."""
-        return (self,)
-
-    def model_source(self) -> ModelSource:
-        """What the packaging step reads, as the pipeline definition expresses it."""
-
-    def matches_below(self, s3_prefix: str) -> bool:
-        """Whether an object written below an S3 prefix could raise the event: a loop."""
-
-    def repeats(self, other: "ModelEvent") -> bool:
-        """Whether one model could raise both this event and another."""
 
 
 def overlap(prefix: str, other: str) -> bool:

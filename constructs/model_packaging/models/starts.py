@@ -1,0 +1,38 @@
+"""What must not start a pipeline: a package of its own, and one model twice."""
+
+from collections.abc import Iterable
+
+from model_packaging.models.model_origin import ModelEvent
+
+
+def refuse_loop(written: Iterable[str], events: Iterable[ModelEvent]) -> None:
+    """Make sure that nothing a pipeline writes starts it again.
+
+    Args:
+        written: S3 prefixes that it writes below.
+        events: The events that start it.
+
+    Raises:
+        ValueError: What is written could raise an event.
+    """
+    for event in events:
+        for uri in written:
+            if event.matches_below(uri):
+                raise ValueError(
+                    f"the pipeline writes below {uri!r}, which could match {event}: every package "
+                    "would start the pipeline again; choose a prefix for packages outside that of "
+                    "models"
+                )
+
+
+def refuse_repetition(one: ModelEvent, other: ModelEvent) -> None:
+    """Make sure that no model raises both of two events that start one pipeline.
+
+    Raises:
+        ValueError: One may.
+    """
+    if one.repeats(other):
+        raise ValueError(
+            f"{one} and {other} overlap in one bucket: the pipeline would start twice for the same "
+            "model; keep one of the two, or choose prefixes of which neither begins with the other"
+        )

@@ -1,0 +1,134 @@
+"""A kind of model that this library does not know, written by a user of it."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_s3 as s3
+from aws_cdk.assertions import Template
+
+from model_packaging import (
+    ModelEvent,
+    ModelObjects,
+    PackageStepConfig,
+    PackagingPipeline,
+    PipelineTrigger,
+    StepContext,
+)
+from model_packaging.step import ModelSource
+from tests.definitions import definition_of
+
+
+@dataclass(frozen=True)
+class FinishedExperiment(ModelEvent):
+    """Experiments of a platform of our own, which sends events of its own."""
+
+    bucket: s3.IBucket
+    bound: list[str] = field(default_factory=list)
+
+    @property
+    def event_pattern(self) -> dict[str, Any]:
+        return {"source": ["example.experiments"], "detail-type": ["Experiment Finished"]}
+
+    @property
+    def parameter_paths(self) -> dict[str, str]:
+        return {"ExperimentModel": "$.detail.model"}
+
+    @property
+    def models(self) -> ModelObjects:
+        return ModelObjects(self.bucket, "experiments/")
+
+    @property
+    def rendered_from(self) -> str:
+        return "experiments, version 1"
+
+    def bind(self, context: StepContext) -> ModelSource:
+        from sagemaker.core.workflow.parameters import ParameterString
+
+        self.bound.append("bound")
+        uri = ParameterString(name="ExperimentModel")
+        return ModelSource(uri=uri, parameters=(uri,))
+
+    def matches_below(self, s3_prefix: str) -> bool:
+        return False
+
+    def repeats(self, other: ModelEvent) -> bool:
+        return isinstance(other, FinishedExperiment)
+
+
+class Hiding(FinishedExperiment):
+    """Promises to be kept, and uses what is known at deployment only."""
+
+    @property
+    def rendered_from(self) -> str:
+        return "experiments, hiding"
+
+    def bind(self, context: StepContext) -> ModelSource:
+        return ModelSource(uri=context.hide(f"s3://{self.bucket.bucket_name}/experiments/"))
+
+
+def packaging(
+    kind: type[FinishedExperiment], settings: dict[str, Any], store: Path
+) -> tuple[dict[str, Any], FinishedExperiment]:
+    """The template of a stack that packages models of a kind."""
+    stack = Stack(App(context={"model_packaging:definition_store": str(store)}), "Stack")
+    model = kind(s3.Bucket(stack, "Bucket"))
+    pipeline = PackagingPipeline(
+        stack, "Packaging", config=PackageStepConfig(**settings), model=model
+    )
+    PipelineTrigger(stack, "Trigger", pipeline=pipeline)
+    return Template.from_stack(stack).to_json(), model
+
+
+def test_it_packages_triggers_and_is_kept_in_the_store(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    template, first = packaging(FinishedExperiment, settings, tmp_path)
+    definition = definition_of(template)
+    assert [parameter["Name"] for parameter in definition["Parameters"]] == ["ExperimentModel"]
+    [model_input] = (
+        given
+        for given in definition["Steps"][0]["Arguments"]["ProcessingInputs"]
+        if given["InputName"] == "model_input"
+    )
+    assert model_input["S3Input"]["S3Uri"] == {"Get": "Parameters.ExperimentModel"}
+
+    [rule] = (
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Events::Rule"
+    )
+    assert rule["EventPattern"] == first.event_pattern
+    [target] = rule["Targets"]
+    assert target["SageMakerPipelineParameters"]["PipelineParameterList"] == [
+        {"Name": "ExperimentModel", "Value": "$.detail.model"}
+    ]
+    assert '"Fn::GetAtt": ["Bucket' in json.dumps(template["Resources"])
+    assert "experiments/*" in json.dumps(template["Resources"])
+
+    again, second = packaging(FinishedExperiment, settings, tmp_path)
+    assert again == template
+    assert (len(first.bound), len(second.bound)) == (1, 0)
+
+
+def test_what_is_kept_may_not_depend_on_the_deployment(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="let rendered_from be None"):
+        packaging(Hiding, settings, tmp_path)
+
+
+def test_a_subclass_that_binds_otherwise_is_rendered_anew(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    class Other(FinishedExperiment):
+        def bind(self, context: StepContext) -> ModelSource:
+            return super().bind(context)
+
+    assert Other.rendered_from is not FinishedExperiment.rendered_from
+    for _ in range(2):
+        _, model = packaging(Other, settings, tmp_path)
+        assert model.bound
