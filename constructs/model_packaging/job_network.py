@@ -38,7 +38,7 @@ class JobNetwork(Construct):
             packaging job needs none; a step beside it may.
 
     Attributes:
-        subnet_ids: For ``PackageStepConfig.subnets`` and ``PackagingRoles.grant_network``.
+        subnet_ids: For ``PackageStepConfig.subnets`` and ``PackagingGrants.attach_to_network``.
         security_group_ids: For ``PackageStepConfig.security_group_ids`` and the same grant.
         security_group: The job's security group.
 

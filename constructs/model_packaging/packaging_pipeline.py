@@ -15,10 +15,11 @@ from constructs import Construct
 from model_packaging import metrics
 from model_packaging.definition_bridge import DefinitionBridge
 from model_packaging.existing_pipeline import DeclaredParameters
+from model_packaging.grants import JobType
 from model_packaging.models.model_origin import ModelOrigin
 from model_packaging.models.starts import refuse_loop
 from model_packaging.models.step_context import StepContext
-from model_packaging.roles import JobType, PackagingRoles
+from model_packaging.roles import PackagingRoles
 from model_packaging.step import (
     MIMSPackagingStepBuilder,
     ModelSource,
@@ -43,7 +44,7 @@ class PackagingPipeline(Construct):
     Creates the pipeline with its definition inline, the two roles, and the packaging script and
     the inference scripts as assets. Grants the job's role to read the model's keys and the two
     assets, and to write below ``config.pipeline_s3_loc``. If that is in another bucket than the
-    model, with a KMS key of its own, let the job use the key with ``roles.grant_key``.
+    model, with a KMS key of its own, let the job use the key with ``roles.grants.use_key``.
 
     Args:
         config: Settings of the packaging step. May contain CDK tokens.
@@ -190,26 +191,27 @@ class PackagingPipeline(Construct):
             pipeline_role=pipeline_role,
             job_role=job_role,
         )
+        grants, job = roles.grants, roles.job_role
         for objects in self.model.reads:
-            roles.grant_read(objects.bucket.bucket_arn, objects.key_pattern)
+            grants.read(job, objects.bucket.bucket_arn, objects.key_pattern)
             if key := objects.bucket.encryption_key:
-                roles.grant_key(key)
+                grants.use_key(job, key)
         assets = (self._packaging_script, self._inference_scripts, *self._extra_inputs.values())
-        roles.grant_read(assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets))
+        grants.read(job, assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets))
         for place in config.extra_inputs.values():
             if isinstance(place, str):
                 bucket, _, prefix = place.removeprefix("s3://").partition("/")
-                roles.grant_read(f"arn:{Aws.PARTITION}:s3:::{bucket}", f"{prefix}*")
-        roles.grant_write(
-            f"arn:{Aws.PARTITION}:s3:::{self.packaged_s3_uri.removeprefix('s3://')}/*"
+                grants.read(job, f"arn:{Aws.PARTITION}:s3:::{bucket}", f"{prefix}*")
+        grants.write(
+            job, f"arn:{Aws.PARTITION}:s3:::{self.packaged_s3_uri.removeprefix('s3://')}/*"
         )
         if config.output_kms_key:
-            roles.grant_output_key(self._key_arn("output_kms_key", config.output_kms_key))
+            grants.encrypt_output(job, self._key_arn("output_kms_key", config.output_kms_key))
         if config.volume_kms_key:
-            roles.grant_volume_key(self._key_arn("volume_kms_key", config.volume_kms_key))
+            grants.encrypt_volume(job, self._key_arn("volume_kms_key", config.volume_kms_key))
         if config.subnets:
-            roles.grant_network(
-                subnet_ids=config.subnets, security_group_ids=config.security_group_ids
+            grants.attach_to_network(
+                job, subnet_ids=config.subnets, security_group_ids=config.security_group_ids
             )
         return roles
 
@@ -272,8 +274,11 @@ class PackagingPipeline(Construct):
         for step in definition["Steps"][:-1]:
             role = step.get("Arguments", {}).get("RoleArn")
             if step["Type"] in types and isinstance(role, str):
-                self.roles.allow_jobs(
-                    types[step["Type"]], self._bridge.show_text(role), step_name=step["Name"]
+                self.roles.grants.run_jobs(
+                    self.roles.pipeline_role,
+                    types[step["Type"]],
+                    self._bridge.show_text(role),
+                    step_name=step["Name"],
                 )
 
     def _build_pipeline(self, definition: dict[str, Any]) -> sagemaker.CfnPipeline:
@@ -289,7 +294,7 @@ class PackagingPipeline(Construct):
             tags=[CfnTag(key=key, value=value) for key, value in self._config.get_tags().items()]
             or None,
         )
-        pipeline.node.add_dependency(*self.roles.policies)
+        pipeline.node.add_dependency(*self.roles.grants.policies)
         return pipeline
 
     def _image_account(self) -> str:

@@ -186,9 +186,14 @@ def test_what_is_not_a_prefix_list_is_refused(given: str) -> None:
 def test_the_jobs_role_may_attach_interfaces_in_this_network_alone() -> None:
     vpc = vpc_with(PUBLIC, PRIVATE)
     network = network_in(vpc)
-    PackagingRoles(
+    roles = PackagingRoles(
         Stack.of(vpc), "Roles", image_repository_arn="arn:aws:ecr:eu-west-1:1:repository/image"
-    ).grant_network(subnet_ids=network.subnet_ids, security_group_ids=network.security_group_ids)
+    )
+    roles.grants.attach_to_network(
+        roles.job_role,
+        subnet_ids=network.subnet_ids,
+        security_group_ids=network.security_group_ids,
+    )
     deployed = Deployed(template_of(vpc).to_json())
     job = deployed.find("AWS::IAM::Role", Description="Assumed by the packaging job")
     group = deployed.find("AWS::EC2::SecurityGroup", GroupDescription="The packaging job")

@@ -10,6 +10,7 @@ from aws_cdk import App, CfnResource, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
 from model_packaging import PackagingRoles
@@ -166,16 +167,18 @@ class Roles:
         roles = PackagingRoles(
             stack, "Roles", image_repository_arn=REPOSITORY, pipeline_name="Churn"
         )
-        roles.grant_read(bucket.bucket_arn, "models/*")
-        roles.grant_read(ASSETS, "hash.py", "hash.zip")
-        roles.grant_read("arn:aws:s3:::extra", "calibration/*")
-        roles.grant_write(f"{bucket.bucket_arn}/packaged/*")
-        roles.grant_write(f"{bucket.bucket_arn}/reports/*")
-        roles.grant_key(key)
-        roles.grant_output_key(OUTPUT_KEY)
-        roles.grant_volume_key(VOLUME_KEY)
-        roles.grant_network(subnet_ids=SUBNETS, security_group_ids=["sg-0"])
-        roles.allow_jobs("training", TRAINING_ROLE)
+        roles.grants.read(roles.job_role, bucket.bucket_arn, "models/*")
+        roles.grants.read(roles.job_role, ASSETS, "hash.py", "hash.zip")
+        roles.grants.read(roles.job_role, "arn:aws:s3:::extra", "calibration/*")
+        roles.grants.write(roles.job_role, f"{bucket.bucket_arn}/packaged/*")
+        roles.grants.write(roles.job_role, f"{bucket.bucket_arn}/reports/*")
+        roles.grants.use_key(roles.job_role, key)
+        roles.grants.encrypt_output(roles.job_role, OUTPUT_KEY)
+        roles.grants.encrypt_volume(roles.job_role, VOLUME_KEY)
+        roles.grants.attach_to_network(
+            roles.job_role, subnet_ids=SUBNETS, security_group_ids=["sg-0"]
+        )
+        roles.grants.run_jobs(roles.pipeline_role, "training", TRAINING_ROLE)
         self.deployed = Deployed(Template.from_stack(stack).to_json())
         self.ids = {
             "job": self.deployed.find("AWS::IAM::Role", Description="Assumed by the packaging"),
@@ -333,7 +336,8 @@ def test_without_a_vpc_the_job_has_no_business_with_ec2() -> None:
 
 def test_a_key_that_is_only_read_with_makes_no_data_keys() -> None:
     stack = Stack(App(), "Stack")
-    roles_in(stack).grant_key(OUTPUT_KEY, write=False)
+    roles = roles_in(stack)
+    roles.grants.use_key(roles.job_role, OUTPUT_KEY, write=False)
     written = json.dumps(Template.from_stack(stack).to_json())
     assert "kms:Decrypt" in written
     assert "kms:GenerateDataKey" not in written
@@ -341,8 +345,12 @@ def test_a_key_that_is_only_read_with_makes_no_data_keys() -> None:
 
 def test_shared_subnets_are_named_by_the_account_that_shares_them() -> None:
     stack = Stack(App(), "Stack")
-    roles_in(stack).grant_network(
-        subnet_ids=["subnet-0"], security_group_ids=["sg-0"], subnet_account="444455556666"
+    roles = roles_in(stack)
+    roles.grants.attach_to_network(
+        roles.job_role,
+        subnet_ids=["subnet-0"],
+        security_group_ids=["sg-0"],
+        subnet_account="444455556666",
     )
     deployed = Deployed(Template.from_stack(stack).to_json())
     job = deployed.find("AWS::IAM::Role", Description="Assumed by the packaging")
@@ -356,7 +364,7 @@ def test_an_existing_role_gets_the_grants_and_no_other_is_made() -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:role/existing"
     existing = iam.Role.from_role_arn(stack, "Existing", arn)
     roles = roles_in(stack, job_role=existing, pipeline_role=existing)
-    roles.grant_read(BUCKET, "models/*")
+    roles.grants.read(roles.job_role, BUCKET, "models/*")
     template = Template.from_stack(stack)
     template.resource_count_is("AWS::IAM::Role", 0)
     statements = Deployed(template.to_json()).identity("existing")
@@ -379,7 +387,8 @@ def test_an_existing_role_of_the_stack_gets_the_grants_without_a_warning() -> No
 def test_a_role_that_cannot_be_changed_is_warned_of_with_what_it_lacks(arn: str) -> None:
     stack = Stack(App(), "Stack", env={"account": ACCOUNT, "region": REGION})
     fixed = iam.Role.from_role_arn(stack, "Fixed", arn, mutable=ACCOUNT not in arn)
-    roles_in(stack, job_role=fixed).grant_read(BUCKET, "models/*")
+    roles = roles_in(stack, job_role=fixed)
+    roles.grants.read(roles.job_role, BUCKET, "models/*")
     warnings = Annotations.from_stack(stack)
     for action in ("s3:GetObject", "s3:ListBucket", "ecr:BatchGetImage", "logs:PutLogEvents"):
         warnings.has_warning(
@@ -392,8 +401,8 @@ def test_what_depends_on_the_policies_waits_for_those_of_both_roles() -> None:
     stack = Stack(App(), "Stack")
     roles = roles_in(stack)
     pipeline = CfnResource(stack, "Pipeline", type="AWS::SageMaker::Pipeline")
-    pipeline.node.add_dependency(*roles.policies)
-    roles.grant_read(BUCKET, "models/*")
+    pipeline.node.add_dependency(*roles.grants.policies)
+    roles.grants.read(roles.job_role, BUCKET, "models/*")
     template = Template.from_stack(stack).to_json()["Resources"]
     policies = {name for name, value in template.items() if value["Type"] == "AWS::IAM::Policy"}
     assert len(policies) == 2
@@ -413,7 +422,7 @@ def test_jobs_that_cannot_be_allowed_exactly_are_refused(arguments: Any, message
     stack = Stack(App(), "Stack")
     roles = roles_in(stack)
     with pytest.raises(ValueError, match=message):
-        roles.allow_jobs(*arguments)
+        roles.grants.run_jobs(roles.pipeline_role, *arguments)
     assert TRAINING_ROLE not in json.dumps(Template.from_stack(stack).to_json())
 
 
@@ -422,16 +431,35 @@ def test_jobs_that_cannot_be_allowed_exactly_are_refused(arguments: Any, message
 )
 def test_a_key_that_a_policy_cannot_name_is_refused(key: str) -> None:
     roles = roles_in(Stack(App(), "Stack"))
-    for grant in (roles.grant_key, roles.grant_output_key, roles.grant_volume_key):
+    for grant in (roles.grants.use_key, roles.grants.encrypt_output, roles.grants.encrypt_volume):
         with pytest.raises(ValueError, match="isn't the ARN of a KMS key"):
-            grant(key)
+            grant(roles.job_role, key)
+
+
+def test_a_grant_goes_to_whom_it_names_and_can_be_waited_for() -> None:
+    stack = Stack(App(), "Stack")
+    roles = roles_in(stack)
+    auditor = iam.Role(stack, "Auditor", assumed_by=iam.AccountRootPrincipal())
+    report = sqs.CfnQueue(stack, "Report")
+    grant = roles.grants.read(auditor, BUCKET, "packaged/*")
+    grant.apply_before(report)
+    assert grant.success
+    template = Template.from_stack(stack).to_json()
+    [policy] = (
+        logical_id
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Policy" and f"{BUCKET}/packaged/*" in json.dumps(resource)
+    )
+    assert policy.startswith("Auditor")
+    assert policy in template["Resources"]["Report"]["DependsOn"]
 
 
 @pytest.mark.parametrize("empty", ["subnet_ids", "security_group_ids"])
 def test_a_network_without_subnets_or_groups_is_refused(empty: str) -> None:
     network = {"subnet_ids": ["subnet-0"], "security_group_ids": ["sg-0"], empty: []}
+    roles = roles_in(Stack(App(), "Stack"))
     with pytest.raises(ValueError, match=f"{empty} is empty"):
-        roles_in(Stack(App(), "Stack")).grant_network(**network)
+        roles.grants.attach_to_network(roles.job_role, **network)
 
 
 # From here on: the app itself, as it is deployed.
