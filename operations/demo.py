@@ -19,6 +19,7 @@ from rich.table import Table
 from local_aws import hosting
 from local_aws.cloud import PROJECT, CommandError, LocalCloud, local_cloud, synthesize
 from model_packaging.step import contract
+from model_packaging.step.s3_location import S3Location
 
 STACK = "ModelPackaging"
 INFERENCE_SCRIPTS = PROJECT / "scripts" / "inference"
@@ -168,8 +169,8 @@ class Demo:
         result = self.result
         with self._stage("Upload the model") as show:
             name = archive.name if archive.name.endswith(".tar.gz") else "model.tar.gz"
-            bucket, _, folder = prefix.removeprefix("s3://").partition("/")
-            cloud.client("s3").upload_file(str(archive), bucket, f"{folder}demo/{name}")
+            place = S3Location.parse(prefix)
+            cloud.client("s3").upload_file(str(archive), place.bucket, f"{place.key}demo/{name}")
             result.input_uri = f"{prefix}demo/{name}"
             result.input_bytes, result.input_sha256 = _digest(archive)
             show(result.input_uri)
@@ -205,11 +206,11 @@ class Demo:
         with self._stage("Download the package") as show:
             package = self._directory / "packaged" / "model.tar.gz"
             package.parent.mkdir()
-            bucket, _, key = result.output_uri.removeprefix("s3://").partition("/")
-            cloud.client("s3").download_file(bucket, key, str(package))
+            place = S3Location.parse(result.output_uri)
+            cloud.client("s3").download_file(place.bucket, place.key, str(package))
             result.output_bytes, result.output_sha256 = _digest(package)
-            bucket, _, key = result.report_uri.removeprefix("s3://").partition("/")
-            body = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+            place = S3Location.parse(result.report_uri)
+            body = cloud.client("s3").get_object(Bucket=place.bucket, Key=place.key)["Body"]
             reported = json.load(body)["archive"]["sha256"]
             if reported != result.output_sha256:
                 raise DemoError(f"the report's SHA-256 of the package is {reported}")
@@ -348,9 +349,9 @@ def _undelivered(cloud: LocalCloud, queue_url: str) -> str | None:
 
 
 def _list(cloud: LocalCloud, prefix: str) -> list[str]:
-    bucket, _, key = prefix.removeprefix("s3://").partition("/")
-    listed = cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)
-    return [f"s3://{bucket}/{item['Key']}" for item in listed.get("Contents", [])]
+    place = S3Location.parse(prefix)
+    listed = cloud.client("s3").list_objects_v2(Bucket=place.bucket, Prefix=place.key)
+    return [S3Location(place.bucket, item["Key"]).uri for item in listed.get("Contents", [])]
 
 
 def _digest(file: Path) -> tuple[int, str]:

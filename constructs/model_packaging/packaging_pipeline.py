@@ -28,6 +28,7 @@ from model_packaging.step import (
     render_definition,
 )
 from model_packaging.step.definition_store import DefinitionStore
+from model_packaging.step.s3_location import S3Location
 from model_packaging.step.sklearn_image import (
     image_accounts,
     image_repository,
@@ -200,11 +201,10 @@ class PackagingPipeline(Construct):
         grants.read(job, assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets))
         for place in config.extra_inputs.values():
             if isinstance(place, str):
-                bucket, _, prefix = place.removeprefix("s3://").partition("/")
-                grants.read(job, f"arn:{Aws.PARTITION}:s3:::{bucket}", f"{prefix}*")
-        grants.write(
-            job, f"arn:{Aws.PARTITION}:s3:::{self.packaged_s3_uri.removeprefix('s3://')}/*"
-        )
+                extra = S3Location.parse(place)
+                grants.read(job, f"arn:{Aws.PARTITION}:s3:::{extra.bucket}", f"{extra.key}*")
+        packaged = S3Location.parse(self.packaged_s3_uri)
+        grants.write(job, f"arn:{Aws.PARTITION}:s3:::{packaged.bucket}/{packaged.folder}*")
         if config.output_kms_key:
             grants.encrypt_output(job, self._key_arn("output_kms_key", config.output_kms_key))
         if config.volume_kms_key:
@@ -329,7 +329,7 @@ class PackagingPipeline(Construct):
 
 def _s3_uri(asset: s3_assets.Asset) -> str:
     # Not asset.s3_object_url: without a region in the stack, all of that is one token.
-    return f"s3://{asset.s3_bucket_name}/{asset.s3_object_key}"
+    return S3Location(asset.s3_bucket_name, asset.s3_object_key).uri
 
 
 def _require_same_region(config: PackageStepConfig, stack: Stack) -> None:

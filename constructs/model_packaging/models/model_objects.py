@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
 
+from model_packaging.step.s3_location import S3Location
+
 # What has a meaning in a wildcard filter ("Comparison operators for use in event patterns") or in
 # a policy's resource ("IAM policy elements: Variables and tags").
 _SPECIAL = re.compile(r"[*?\\]|\$\{")
@@ -38,11 +40,8 @@ class ModelObjects:
             s3_prefix: Such as ``s3://bucket/packaged``. A name that is known at deployment only
                 may be that of any bucket, except of one that this app makes.
         """
-        bucket, _, key = s3_prefix.removeprefix("s3://").partition("/")
-        if not self._may_be_bucket(bucket):
-            return False
-        below = f"{key.rstrip('/')}/" if key else ""
-        return overlap(below, self.prefix)
+        written = S3Location.parse(s3_prefix)
+        return self._may_be_bucket(written.bucket) and overlap(written.folder, self.prefix)
 
     def overlaps(self, other: "ModelObjects") -> bool:
         """Whether one object could be among both."""

@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from model_packaging.step import service_model
+from model_packaging.step.s3_location import S3Location
 
 # An unresolved CDK token: its value is known at deployment, so no rule can be applied to it.
 _CDK_TOKEN = re.compile(r"\$\{Token\[[^\]]+\]\}")
@@ -69,20 +70,20 @@ def s3_uri(value: str) -> str:
             "and the key, each of which may be"
         )
     sample = _CDK_TOKEN.sub(_SAMPLE, value)
-    scheme, separator, rest = sample.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme != "s3" or not separator:
-        raise ValueError(f"{value!r} is not an S3 URI; write s3://<bucket>/<prefix>")
-    if problem := bucket_problem(bucket):
+    try:
+        location = S3Location.parse(sample)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an S3 URI; write s3://<bucket>/<prefix>") from None
+    if problem := bucket_problem(location.bucket):
         raise ValueError(
-            f"{value!r} names the bucket {bucket!r}, which S3 does not allow; {problem}"
+            f"{value!r} names the bucket {location.bucket!r}, which S3 does not allow; {problem}"
         )
     if found := _POLICY_SPECIAL.search(sample):
         raise ValueError(
             f"{value!r} contains {found.group()!r}, which has a meaning in the job's policy; "
             "choose a prefix without it"
         )
-    if len(key.encode()) > 1024:
+    if len(location.key.encode()) > 1024:
         raise ValueError(f"{value!r} has a key of more than 1024 bytes, S3's limit; shorten it")
     return value
 
