@@ -14,17 +14,14 @@ from constructs import Construct
 from model_packaging import (
     ArtifactBucket,
     JobNetwork,
-    ModelUpload,
     PackageStepConfig,
     PackagingPipeline,
     PipelineMonitoring,
     PipelineTrigger,
     ProcessingLogGroup,
-    TrainingJobCompleted,
-    UploadOrTrainingJob,
 )
-from model_packaging.acknowledgements import acknowledge, in_control_packs
 from model_packaging.step import contract
+from stacks.announced_models import announced_models
 from stacks.stage import StageSettings
 
 PROJECT = Path(__file__).parent.parent
@@ -64,19 +61,15 @@ class ModelPackagingStack(Stack):
         self._settings = settings
         self._tags = settings.tags(stage)
         self._removal_policy = RemovalPolicy[settings.removal_policy.upper()]
+        self._outputs: list[tuple[str, str, str]] = []
         self.artifacts = self._build_bucket()
-        self._customer_key = self.artifacts.encryption_key
-        self._uploads, model = self._build_model()
-        self.pipeline = self._build_pipeline(model)
-        self.trigger = PipelineTrigger(
-            self,
-            "Trigger",
-            pipeline=self.pipeline,
-            dead_letter_key=self._customer_key,
-            enabled=settings.trigger.enabled,
-        )
+        self._network = self._build_network()
+        self.pipeline = self._build_pipeline()
+        self.trigger = self._build_trigger()
         self.monitoring = self._build_monitoring()
-        self._add_outputs()
+        # Last, where templates of earlier versions have them.
+        for name, told, description in self._outputs:
+            CfnOutput(self, name, value=told, description=description)
         for key, value in self._tags.items():
             Tags.of(self).add(key, value)
 
@@ -97,96 +90,13 @@ class ModelPackagingStack(Stack):
             access_logs=settings.bucket.access_logs,
             removal_policy=self._removal_policy,
         )
-        self._accept_findings(artifacts)
+        self._tell("BucketName", artifacts.bucket.bucket_name, "Models in, packages out.")
         return artifacts
 
-    def _accept_findings(self, artifacts: ArtifactBucket) -> None:
-        if artifacts.access_logs_bucket:
-            acknowledge(
-                artifacts.access_logs_bucket,
-                "The logs tell who read and wrote models and packages, which have no replica "
-                "either.",
-                *in_control_packs("S3BucketReplicationEnabled"),
-            )
-        acknowledge(
-            artifacts.bucket,
-            "Models are kept where they were trained or registered, and a package can be made "
-            "again from its model at any time; versions and the removal policy guard against "
-            "mistakes. A team that must survive the loss of a region gives the construct a bucket "
-            "with replication.",
-            *in_control_packs("S3BucketReplicationEnabled"),
-        )
-        # What is kept must be logged and encrypted with a key of its own: no reason helps there.
-        is_trial = self._removal_policy == RemovalPolicy.DESTROY
-        if is_trial and not self._settings.customer_key:
-            acknowledge(
-                artifacts.bucket,
-                "The stage holds trials, which are deleted with it; S3's own keys (SSE-S3) "
-                "encrypt them. The setting customer_key gives the bucket a key of its own.",
-                *in_control_packs("S3DefaultEncryptionKMS"),
-            )
-        if is_trial and not self._settings.bucket.access_logs:
-            acknowledge(
-                artifacts.bucket,
-                "The stage holds trials, which are deleted with it; nobody would read the logs. "
-                "The setting bucket.access_logs turns them on.",
-                "AwsSolutions-S1",
-                *in_control_packs("S3BucketLoggingEnabled"),
-            )
-
-    def _build_model(
-        self,
-    ) -> tuple[ModelUpload | None, ModelUpload | TrainingJobCompleted | UploadOrTrainingJob]:
-        trigger = self._settings.trigger
-        bucket = self.artifacts.bucket
-        uploads = ModelUpload(bucket, prefix=trigger.prefix, suffix=trigger.suffix)
-        if trigger.training_job_name_prefix is None:
-            return uploads, uploads
-        jobs = TrainingJobCompleted(
-            bucket,
-            prefix=trigger.training_prefix,
-            job_name_prefix=trigger.training_job_name_prefix,
-        )
-        if trigger.kind == "training-job":
-            return None, jobs
-        return uploads, UploadOrTrainingJob(uploads, jobs)
-
-    def _build_pipeline(
-        self, model: ModelUpload | TrainingJobCompleted | UploadOrTrainingJob
-    ) -> PackagingPipeline:
-        settings = self._settings
-        name = settings.pipeline_name
-        encryption = (
-            {
-                "output_kms_key": self._customer_key.key_arn,
-                "volume_kms_key": self._customer_key.key_arn,
-            }
-            if self._customer_key
-            else {}
-        )
-        return PackagingPipeline(
-            self,
-            "Packaging",
-            config=PackageStepConfig(
-                pipeline_name=name,
-                pipeline_description="Joins a trained model with its inference scripts.",
-                pipeline_s3_loc=self.artifacts.bucket.s3_url_for_object(f"packaged/{name}"),
-                source_dir=PROJECT / settings.inference_scripts,
-                processing_source_dir=PROJECT / "scripts" / "packager",
-                processing_instance_type_small=settings.sizes.instance_type,
-                processing_volume_size=settings.sizes.volume_size,
-                max_runtime_in_seconds=settings.sizes.max_runtime_in_seconds,
-                tags=self._tags,
-                **encryption,
-                **self._build_network(),
-            ),
-            model=model,
-        )
-
-    def _build_network(self) -> dict[str, Any]:
+    def _build_network(self) -> JobNetwork | None:
         network = self._settings.network
         if network is None:
-            return {}
+            return None
         vpc = ec2.Vpc.from_vpc_attributes(
             self,
             "Vpc",
@@ -195,14 +105,78 @@ class ModelPackagingStack(Stack):
             private_subnet_ids=list(network.subnets),
             private_subnet_route_table_ids=list(network.route_tables) or None,
         )
-        built = JobNetwork(
+        return JobNetwork(
             self,
             "Network",
             vpc=vpc,
             s3_endpoint=network.s3_endpoint,
             s3_prefix_list_id=network.s3_prefix_list_id,
         )
-        return {"subnets": built.subnet_ids, "security_group_ids": built.security_group_ids}
+
+    def _build_pipeline(self) -> PackagingPipeline:
+        settings, bucket, network = self._settings, self.artifacts.bucket, self._network
+        key = self.artifacts.encryption_key
+        pipeline = PackagingPipeline(
+            self,
+            "Packaging",
+            config=PackageStepConfig(
+                pipeline_name=settings.pipeline_name,
+                pipeline_description="Joins a trained model with its inference scripts.",
+                pipeline_s3_loc=bucket.s3_url_for_object(f"packaged/{settings.pipeline_name}"),
+                source_dir=PROJECT / settings.inference_scripts,
+                processing_source_dir=PROJECT / "scripts" / "packager",
+                processing_instance_type_small=settings.sizes.instance_type,
+                processing_volume_size=settings.sizes.volume_size,
+                max_runtime_in_seconds=settings.sizes.max_runtime_in_seconds,
+                tags=self._tags,
+                output_kms_key=key.key_arn if key else None,
+                volume_kms_key=key.key_arn if key else None,
+                subnets=tuple(network.subnet_ids) if network else (),
+                security_group_ids=tuple(network.security_group_ids) if network else (),
+            ),
+            model=announced_models(settings.trigger, bucket),
+        )
+        self._tell("PipelineName", pipeline.pipeline_name, "The SageMaker pipeline.")
+        self._tell("PipelineArn", pipeline.pipeline_arn, "The same, for policies and rules.")
+        self._tell(
+            "PackagedModelUri",
+            pipeline.packaged_s3_uri,
+            "Each execution writes its package below this prefix.",
+        )
+        self._tell(
+            "PackageReportUri",
+            f"{pipeline.packaged_s3_uri}/{contract.PACKAGING_STEP}",
+            "Each execution writes <execution id>/package_report/package_report.json here.",
+        )
+        return pipeline
+
+    def _build_trigger(self) -> PipelineTrigger:
+        settings, bucket = self._settings.trigger, self.artifacts.bucket
+        trigger = PipelineTrigger(
+            self,
+            "Trigger",
+            pipeline=self.pipeline,
+            dead_letter_key=self.artifacts.encryption_key,
+            enabled=settings.enabled,
+        )
+        self._tell(
+            "DeadLetterQueueUrl",
+            trigger.dead_letter_queue.queue_url,
+            "Models that could not start the pipeline.",
+        )
+        if settings.kind != "training-job":
+            self._tell(
+                "ModelUploadUri",
+                bucket.s3_url_for_object(settings.prefix),
+                "Upload a model.tar.gz below this prefix to package it.",
+            )
+        if settings.kind != "upload":
+            self._tell(
+                "TrainingOutputUri",
+                bucket.s3_url_for_object(settings.training_prefix),
+                "Training jobs whose S3OutputPath is below this prefix are packaged.",
+            )
+        return trigger
 
     def _build_monitoring(self) -> PipelineMonitoring | None:
         log_group = self._build_log_group()
@@ -224,11 +198,12 @@ class ModelPackagingStack(Stack):
             trigger=self.trigger,
             log_group=log_group,
             topic=topic,
-            topic_key=None if topic else self._customer_key,
+            topic_key=None if topic else self.artifacts.encryption_key,
             removal_policy=self._removal_policy,
         )
         for address in alarms.emails:
             monitoring.topic.add_subscription(subscriptions.EmailSubscription(address))
+        self._tell("DashboardUrl", monitoring.dashboard_url, "The dashboard.")
         return monitoring
 
     def _build_log_group(self) -> logs.ILogGroup | None:
@@ -237,36 +212,5 @@ class ModelPackagingStack(Stack):
         retention = logs.RetentionDays[self._settings.log_retention]
         return ProcessingLogGroup(self, "ProcessingLogs", retention=retention).log_group
 
-    def _add_outputs(self) -> None:
-        step = f"{self.pipeline.packaged_s3_uri}/{contract.PACKAGING_STEP}"
-        outputs = {
-            "BucketName": (self.artifacts.bucket.bucket_name, "Models in, packages out."),
-            "PipelineName": (self.pipeline.pipeline_name, "The SageMaker pipeline."),
-            "PipelineArn": (self.pipeline.pipeline_arn, "The same, for policies and rules."),
-            "PackagedModelUri": (
-                self.pipeline.packaged_s3_uri,
-                "Each execution writes its package below this prefix.",
-            ),
-            "PackageReportUri": (
-                step,
-                "Each execution writes <execution id>/package_report/package_report.json here.",
-            ),
-            "DeadLetterQueueUrl": (
-                self.trigger.dead_letter_queue.queue_url,
-                "Models that could not start the pipeline.",
-            ),
-        }
-        if self._uploads:
-            outputs["ModelUploadUri"] = (
-                self._uploads.bucket.s3_url_for_object(self._uploads.prefix),
-                "Upload a model.tar.gz below this prefix to package it.",
-            )
-        if self._settings.trigger.kind != "upload":
-            outputs["TrainingOutputUri"] = (
-                self.artifacts.bucket.s3_url_for_object(self._settings.trigger.training_prefix),
-                "Training jobs whose S3OutputPath is below this prefix are packaged.",
-            )
-        if self.monitoring:
-            outputs["DashboardUrl"] = (self.monitoring.dashboard_url, "The dashboard.")
-        for name, (value, description) in outputs.items():
-            CfnOutput(self, name, value=value, description=description)
+    def _tell(self, name: str, value: str, description: str) -> None:
+        self._outputs.append((name, value, description))

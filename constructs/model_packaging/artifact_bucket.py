@@ -111,6 +111,7 @@ class ArtifactBucket(Construct):
                 *_expiry_rules(expire_after or {}),
             ]
         )
+        self._accept_findings()
 
     def _build_key(self, customer_key: kms.IKey | bool) -> kms.IKey | None:
         if customer_key is False:
@@ -205,6 +206,40 @@ class ArtifactBucket(Construct):
         )
         if granted.policy_dependable is not None:
             resource.node.add_dependency(granted.policy_dependable)
+
+    def _accept_findings(self) -> None:
+        if self.access_logs_bucket:
+            acknowledge(
+                self.access_logs_bucket,
+                "The logs tell who read and wrote models and packages, which have no replica "
+                "either.",
+                *in_control_packs("S3BucketReplicationEnabled"),
+            )
+        acknowledge(
+            self.bucket,
+            "Models are kept where they were trained or registered, and a package can be made "
+            "again from its model at any time; versions and the removal policy guard against "
+            "mistakes. A team that must survive the loss of a region gives the construct a bucket "
+            "with replication.",
+            *in_control_packs("S3BucketReplicationEnabled"),
+        )
+        # What is kept must be logged and encrypted with a key of its own: no reason helps there.
+        is_trial = self._removal_policy == RemovalPolicy.DESTROY
+        if is_trial and not self.encryption_key:
+            acknowledge(
+                self.bucket,
+                "The stack holds trials, which are deleted with it; S3's own keys (SSE-S3) "
+                "encrypt them. The setting customer_key gives the bucket a key of its own.",
+                *in_control_packs("S3DefaultEncryptionKMS"),
+            )
+        if is_trial and not self.access_logs_bucket:
+            acknowledge(
+                self.bucket,
+                "The stack holds trials, which are deleted with it; nobody would read the logs. "
+                "The setting bucket.access_logs turns them on.",
+                "AwsSolutions-S1",
+                *in_control_packs("S3BucketLoggingEnabled"),
+            )
 
 
 def _refuse_settings(existing: s3.IBucket, **given: bool) -> None:

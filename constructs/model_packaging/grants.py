@@ -324,7 +324,6 @@ class PackagingGrants:
             actions=actions,
             resource_arns=list(resources),
             conditions=conditions,
-            scope=self._scope,
         )
         self._granted.add(grant)
         principal = grantee.grant_principal

@@ -1,0 +1,24 @@
+"""Which models start the pipeline, as a stage's setting ``trigger`` says."""
+
+from aws_cdk import aws_s3 as s3
+
+from model_packaging import ModelOrigin, ModelUpload, TrainingJobCompleted, UploadOrTrainingJob
+from stacks.stage import Trigger
+
+
+def announced_models(trigger: Trigger, bucket: s3.IBucket) -> ModelOrigin:
+    """The kind of model that a stage waits for.
+
+    Args:
+        trigger: The stage's setting.
+        bucket: Bucket that models arrive in.
+    """
+    uploads = ModelUpload(bucket, prefix=trigger.prefix, suffix=trigger.suffix)
+    if trigger.training_job_name_prefix is None:
+        return uploads
+    jobs = TrainingJobCompleted(
+        bucket,
+        prefix=trigger.training_prefix,
+        job_name_prefix=trigger.training_job_name_prefix,
+    )
+    return jobs if trigger.kind == "training-job" else UploadOrTrainingJob(uploads, jobs)
