@@ -94,10 +94,11 @@ destroy: setup  ## Delete the stack from AWS (your AWS credentials)
 
 .PHONY: lock
 lock: setup  ## Compile requirements*.txt from pyproject.toml
-	@printf -- '-e .\n' | uv pip compile - --quiet --universal --python-version 3.10 \
+	@printf -- '-e .[cdk]\n' | uv pip compile - --quiet --universal --python-version 3.10 \
+	  --group pyproject.toml:app \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' -o requirements.txt
 	@grep -v '^-e' requirements.txt > .cache/constraints.txt
-	@printf -- '-e .\n' | uv pip compile - --quiet --universal --python-version 3.10 \
+	@printf -- '-e .[cdk]\n' | uv pip compile - --quiet --universal --python-version 3.10 \
 	  --group pyproject.toml:dev --constraint .cache/constraints.txt --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' -o requirements-dev.txt
 

@@ -51,7 +51,7 @@ __all__ = [
     "UpstreamModel",
 ]
 
-# Imported when asked for: the step half works without the CDK and its Node.
+# Imported when asked for: the step half works without the CDK (the extra cdk) and its Node.
 _CONSTRUCTS = {
     "ArtifactBucket": "artifact_bucket",
     "DeclaredParameters": "existing_pipeline",
@@ -76,4 +76,13 @@ _CONSTRUCTS = {
 def __getattr__(name: str) -> Any:
     if name not in _CONSTRUCTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_CONSTRUCTS[name]}"), name)
+    try:
+        module = importlib.import_module(f"{__name__}.{_CONSTRUCTS[name]}")
+    except ModuleNotFoundError as error:
+        if error.name not in ("aws_cdk", "constructs"):
+            raise
+        raise ImportError(
+            f"{name} is for CDK apps, and {error.name!r} is not installed; run: "
+            "pip install 'model-packaging[cdk]'"
+        ) from error
+    return getattr(module, name)

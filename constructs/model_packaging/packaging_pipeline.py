@@ -42,8 +42,8 @@ DEFINITION_STORE: Final = "model_packaging:definition_store"
 class PackagingPipeline(Construct):
     """A SageMaker pipeline with one step: join a model with its inference scripts.
 
-    Creates the pipeline with its definition inline, the two roles, and the packaging script and
-    the inference scripts as assets. Grants the job's role to read the model's keys and the two
+    Creates the pipeline with its definition inline, the two roles, and the packager and the
+    inference scripts as assets. Grants the job's role to read the model's keys and the two
     assets, and to write below ``config.pipeline_s3_loc``. If that is in another bucket than the
     model, with a KMS key of its own, let the job use the key with ``roles.grants.use_key``.
 
@@ -87,7 +87,9 @@ class PackagingPipeline(Construct):
         folder = self.node.try_get_context(DEFINITION_STORE)
         self._store = DefinitionStore(Path(folder) if isinstance(folder, str) and folder else None)
         self.pipeline_name = config.pipeline_name
-        self._packaging_script = self._build_asset("PackagingScript", str(config.get_script_path()))
+        self._packaging_script = self._build_asset(
+            "PackagingScript", str(config.get_packaging_source())
+        )
         self._inference_scripts = self._build_asset(
             "InferenceScripts", str(config.get_inference_source_dir())
         )

@@ -39,6 +39,7 @@ class Configuration:
         dependencies_by_name: Whether they are given as names; else as the steps themselves.
         job_environment: Environment variables that whoever builds the step adds.
         zipped_extra_inputs: S3 URI of each extra input that is a folder here, by its name.
+        packaging_script_uri: S3 URI of the packager.
         stack_region: Region of the stack, if not of the settings.
         role: ARN of the job's role.
     """
@@ -52,6 +53,7 @@ class Configuration:
     dependencies_by_name: bool = False
     job_environment: Mapping[str, Any] = field(default_factory=dict)
     zipped_extra_inputs: Mapping[str, str] = field(default_factory=dict)
+    packaging_script_uri: str = PACKAGING_SCRIPT_URI
     stack_region: str | None = None
     role: str = ROLE
 
@@ -115,6 +117,7 @@ CONFIGURATIONS = (
         },
     ),
     Configuration("spliced-or-failed", {"packaging_mode": "splice", "existing_code": "refuse"}),
+    Configuration("packager-in-a-zip", packaging_script_uri="s3://assets-bucket/0123.zip"),
     # --- Names and places
     Configuration(
         "names-changed",

@@ -61,7 +61,6 @@ from sagemaker.workflow.steps import (  # noqa: E402
 from tests.golden.configurations import (  # noqa: E402
     CONFIGURATIONS,
     INFERENCE_SCRIPTS_URI,
-    PACKAGING_SCRIPT_URI,
     SDK_VERSION,
     Configuration,
 )
@@ -165,7 +164,7 @@ class Rendering:
         return ProcessingStep(
             name=STEP,
             step_args=self.processor().run(
-                code=PACKAGING_SCRIPT_URI,
+                code=self.configuration.packaging_script_uri,
                 inputs=self.inputs(),
                 outputs=self.outputs(),
                 arguments=self.arguments(),

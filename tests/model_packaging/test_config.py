@@ -9,7 +9,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from model_packaging import PackageStepConfig
-from model_packaging.step import InvalidConfigError, contract, schema, service_model
+from model_packaging.step import InvalidConfigError, contract, packager, schema, service_model
 
 Settings = dict[str, Any]
 
@@ -45,6 +45,7 @@ WRONG: list[Settings] = [
     {"inference_entry_point": "__pycache__/inference.py"},
     {"processing_entry_point": "pack.py"},
     {"processing_entry_point": "../mims_package.py"},
+    {"processing_source_dir": None, "processing_entry_point": "pack.py"},
     {"processing_script_arguments": ["x" * 257]},
     {"extra_inputs": {"code": "s3://bucket/x"}},
     {"extra_inputs": {"../calibration": "s3://bucket/x"}},
@@ -274,13 +275,51 @@ def test_an_entry_point_that_packageignore_leaves_out_is_refused(
         PackageStepConfig(**settings)
 
 
-def test_one_folder_may_hold_all_scripts(settings: Settings, scripts: Path) -> None:
+def test_without_a_packager_of_the_users_the_librarys_own_ships(settings: Settings) -> None:
+    del settings["processing_source_dir"]
+    config = PackageStepConfig(**settings)
+    assert config.get_effective_source_dir() == packager.own_packager()
+    assert config.get_script_path() == packager.own_packager() / "mims_package.py"
+
+
+def test_one_folder_may_hold_all_scripts_and_its_own_packaging_script_is_never_replaced(
+    settings: Settings, scripts: Path
+) -> None:
     (scripts / "mims_package.py").touch()
     del settings["processing_source_dir"]
-    assert PackageStepConfig(**settings).get_script_path() == scripts / "mims_package.py"
+    assert PackageStepConfig(**settings).get_packaging_source() == scripts / "mims_package.py"
     del settings["source_dir"]
     config = PackageStepConfig(**settings, processing_source_dir=scripts)
     assert config.get_inference_source_dir() == scripts
+    assert config.get_packaging_source() == scripts / "mims_package.py"
+
+
+def test_a_folder_that_python_runs_ships_whole_and_any_other_its_script_alone(
+    settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "packaging"
+    folder.mkdir()
+    (folder / "pack.py").touch()
+    settings |= {"processing_source_dir": folder, "processing_entry_point": "pack.py"}
+    assert PackageStepConfig(**settings).get_packaging_source() == folder / "pack.py"
+    (folder / "__main__.py").touch()
+    assert PackageStepConfig(**settings).get_packaging_source() == folder
+
+
+def test_the_packager_never_ships_as_the_inference_scripts(
+    settings: Settings, scripts: Path
+) -> None:
+    for name in ("mims_package.py", "__main__.py"):
+        (scripts / name).touch()
+    del settings["source_dir"]
+    settings["processing_source_dir"] = scripts
+    expected = (
+        f"source_dir: None is given, and processing_source_dir {str(scripts)!r} is a packager, "
+        "since it has a __main__.py; name the folder of the inference scripts"
+    )
+    with pytest.raises(InvalidConfigError, match=re.escape(expected)):
+        PackageStepConfig(**settings)
+    assert PackageStepConfig(**settings, source_dir=scripts).get_packaging_source() == scripts
 
 
 def test_a_configuration_survives_being_written_and_read(settings: Settings) -> None:

@@ -118,6 +118,18 @@ def test_a_value_that_cannot_be_rendered_is_not_kept(
     assert store.get({}, lambda: "value") == "value"
 
 
+def synthesized(given: dict[str, Any], folder: str) -> str:
+    """The template of a pipeline with some settings and a store in a folder."""
+    app = App(context={"model_packaging:definition_store": folder})
+    env = Environment(region="eu-west-1") if "region" in given else None
+    stack = Stack(app, "Stack", env=env)
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")
+    PackagingPipeline(
+        stack, "Packaging", config=PackageStepConfig(**given), model=ModelUpload(bucket)
+    )
+    return json.dumps(Template.from_stack(stack).to_json())
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -131,20 +143,24 @@ def test_a_value_that_cannot_be_rendered_is_not_kept(
 def test_a_changed_setting_is_never_answered_from_the_store(
     settings: dict[str, Any], tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    def template(given: dict[str, Any], folder: str) -> str:
-        app = App(context={"model_packaging:definition_store": folder})
-        env = Environment(region="eu-west-1") if "region" in given else None
-        stack = Stack(app, "Stack", env=env)
-        bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")
-        PackagingPipeline(
-            stack, "Packaging", config=PackageStepConfig(**given), model=ModelUpload(bucket)
-        )
-        return json.dumps(Template.from_stack(stack).to_json())
-
     folder = str(tmp_path / "store")
-    template(settings, folder)
-    assert template(settings | change, folder) == template(settings | change, "")
-    assert template(settings, folder) == template(settings, "")
+    synthesized(settings, folder)
+    assert synthesized(settings | change, folder) == synthesized(settings | change, "")
+    assert synthesized(settings, folder) == synthesized(settings, "")
+
+
+def test_an_edited_packager_is_never_answered_from_the_store(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    packager, store = tmp_path / "packager", str(tmp_path / "store")
+    packager.mkdir()
+    settings["processing_source_dir"] = packager
+    for name in ("mims_package.py", "__main__.py"):
+        (packager / name).touch()
+    before = synthesized(settings, store)
+    (packager / "__main__.py").write_text("import mims_package\n")
+    after = synthesized(settings, store)
+    assert before != after == synthesized(settings, "")
 
 
 def test_a_model_of_the_users_own_is_never_answered_from_the_store(

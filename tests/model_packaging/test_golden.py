@@ -128,7 +128,7 @@ def render(configuration: Configuration, config: PackageStepConfig) -> dict[str,
     builder = MIMSPackagingStepBuilder(
         config,
         role=configuration.role,
-        packaging_script_uri=golden.PACKAGING_SCRIPT_URI,
+        packaging_script_uri=configuration.packaging_script_uri,
         inference_scripts_uri=golden.INFERENCE_SCRIPTS_URI,
         extra_input_uris={
             name: uri

@@ -1,6 +1,10 @@
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -106,6 +110,63 @@ def test_browsing_the_scripts_does_not_change_what_ships(settings: dict[str, Any
     assert shipped() == before
     (settings["source_dir"] / "inference.py").write_text("changed")
     assert shipped() != before
+
+
+def shipped_packager(settings: dict[str, Any]) -> tuple[str, Path]:
+    """The job's entry point, and the asset that it is."""
+    app = App()
+    stack = Stack(app, "Stack")
+    pipeline_in(stack, settings)
+    assembly = app.synth()
+    [step] = definition_of(assembly.get_stack_by_name("Stack").template)["Steps"]
+    assets = json.loads(Path(assembly.directory, "Stack.assets.json").read_text())
+    program, name = step["Arguments"]["AppSpecification"]["ContainerEntrypoint"]
+    assert program == "python3"
+    name = name.removeprefix("/opt/ml/processing/input/code/")
+    source = assets["files"][name.partition(".")[0]]["source"]
+    assert source["packaging"] == ("zip" if name.endswith(".zip") else "file")
+    return name, Path(assembly.directory, source["path"])
+
+
+def test_a_packager_that_is_a_folder_ships_whole_as_one_zip_that_python_runs(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "packaging"
+    (folder / "engine" / "__pycache__").mkdir(parents=True)
+    (folder / "engine" / "__init__.py").write_text("SAID = 'packaged'\n")
+    (folder / "__main__.py").write_text("import mims_package\n")
+    (folder / "mims_package.py").write_text("import engine\nprint(engine.SAID)\n")
+    settings["processing_source_dir"] = folder
+    name, asset = shipped_packager(settings)
+    assert name.endswith(".zip")
+    assert sorted(str(file.relative_to(asset)) for file in asset.rglob("*.*")) == [
+        "__main__.py",
+        "engine/__init__.py",
+        "mims_package.py",
+    ]
+    zipped = shutil.make_archive(str(tmp_path / "asset"), "zip", asset)
+    run = subprocess.run([sys.executable, zipped], capture_output=True, text=True, check=True)
+    assert run.stdout == "packaged\n"
+    for left_over in ("__pycache__/mims_package.pyc", "engine/__pycache__/x.pyc", ".DS_Store"):
+        (folder / left_over).parent.mkdir(exist_ok=True)
+        (folder / left_over).write_text("x")
+    assert shipped_packager(settings)[0] == name
+    (folder / "engine" / "__init__.py").write_text("SAID = 'packaged again'\n")
+    assert shipped_packager(settings)[0] != name
+
+
+def test_a_packaging_script_of_the_users_own_ships_alone(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "packaging"
+    folder.mkdir()
+    (folder / "pack.py").write_text("print('my own')\n")
+    (folder / "notes.txt").write_text("not for the container")
+    name, asset = shipped_packager(
+        settings | {"processing_source_dir": folder, "processing_entry_point": "pack.py"}
+    )
+    assert name.endswith(".py")
+    assert asset.read_text() == "print('my own')\n"
 
 
 def test_a_setting_that_is_not_rendered_may_contain_tokens_too(settings: dict[str, Any]) -> None:

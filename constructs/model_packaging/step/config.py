@@ -18,6 +18,7 @@ from pydantic import (
 
 from model_packaging.step import contract, service_model, sklearn_image
 from model_packaging.step.messages import InvalidConfigError
+from model_packaging.step.packager import PROGRAM, is_packager, own_packager
 from model_packaging.step.retries import DEFAULT_RETRY_POLICIES, RetryPolicy
 from model_packaging.step.values import (
     BucketName,
@@ -123,7 +124,7 @@ class PackageStepConfig(BaseModel):
     source_dir: Path | None = Field(
         default=None,
         description="Folder of the inference scripts that ship in code/. Default: "
-        "processing_source_dir.",
+        "processing_source_dir, if that is given and has no `__main__.py`.",
     )
     inference_entry_point: RelativePath = Field(
         default="inference.py",
@@ -146,10 +147,13 @@ class PackageStepConfig(BaseModel):
 
     # --- The processing job
     processing_source_dir: Path | None = Field(
-        default=None, description="Folder of the packaging script. Default: source_dir."
+        default=None,
+        description="Folder of a packager of your own: it ships whole if it has a `__main__.py`, "
+        "which then runs, else processing_entry_point alone. Default: source_dir if it holds "
+        "processing_entry_point, else the library's own packager.",
     )
     processing_entry_point: RelativePath = Field(
-        default="mims_package.py", description="The packaging script, in processing_source_dir."
+        default=PROGRAM, description="The packaging script, in processing_source_dir."
     )
     processing_script_arguments: tuple[Annotated[str, SageMakerShape("ContainerArgument")], ...] = (
         Field(default=(), description="Further arguments for the packaging script.")
@@ -298,35 +302,7 @@ class PackageStepConfig(BaseModel):
         return []
 
     def _source_problems(self) -> list[str]:
-        if self.source_dir is None and self.processing_source_dir is None:
-            return [
-                "source_dir: None is given; name the folder of the inference scripts in "
-                "source_dir, or a folder that also holds the packaging script in "
-                "processing_source_dir"
-            ]
-        problems = []
-        scripts = self.get_inference_source_dir()
-        if not scripts.is_dir():
-            problems.append(
-                f"source_dir: {str(scripts)!r} is not a folder; name the folder of the "
-                "inference scripts"
-            )
-        elif not (scripts / self.inference_entry_point).is_file():
-            problems.append(
-                f"inference_entry_point: {self.inference_entry_point!r} is not in "
-                f"{str(scripts)!r}; add the script or name another one"
-            )
-        elif pattern := contract.left_out_by(self.inference_entry_point, _packageignore(scripts)):
-            where = "of every package" if pattern in contract.LEFT_OUT else "by .packageignore"
-            problems.append(
-                f"inference_entry_point: {self.inference_entry_point!r} does not ship, since "
-                f"{pattern!r} is left out {where}; name another script"
-            )
-        if not self.get_script_path().is_file():
-            problems.append(
-                f"processing_entry_point: {str(self.get_script_path())!r} is not a file; "
-                "set processing_source_dir to the folder of the packaging script"
-            )
+        problems = [*self._inference_script_problems(), *self._packager_problems()]
         problems += [
             f"extra_inputs: {name!r} is the file {str(place)!r}; name a folder, whose content "
             f"lands in {name}/"
@@ -334,6 +310,48 @@ class PackageStepConfig(BaseModel):
             if isinstance(place, Path) and not place.is_dir()
         ]
         return problems
+
+    def _inference_script_problems(self) -> list[str]:
+        scripts = self.source_dir or self.processing_source_dir
+        if scripts is None:
+            return ["source_dir: None is given; name the folder of the inference scripts"]
+        if self.source_dir is None and is_packager(scripts):
+            return [
+                f"source_dir: None is given, and processing_source_dir {str(scripts)!r} is a "
+                "packager, since it has a __main__.py; name the folder of the inference scripts"
+            ]
+        if not scripts.is_dir():
+            return [
+                f"source_dir: {str(scripts)!r} is not a folder; name the folder of the "
+                "inference scripts"
+            ]
+        if not (scripts / self.inference_entry_point).is_file():
+            return [
+                f"inference_entry_point: {self.inference_entry_point!r} is not in "
+                f"{str(scripts)!r}; add the script or name another one"
+            ]
+        if pattern := contract.left_out_by(self.inference_entry_point, _packageignore(scripts)):
+            where = "of every package" if pattern in contract.LEFT_OUT else "by .packageignore"
+            return [
+                f"inference_entry_point: {self.inference_entry_point!r} does not ship, since "
+                f"{pattern!r} is left out {where}; name another script"
+            ]
+        return []
+
+    def _packager_problems(self) -> list[str]:
+        remedy = "set processing_source_dir to the folder of the packaging script"
+        try:
+            script = self.get_script_path()
+        except FileNotFoundError as error:
+            return [f"processing_source_dir: None is given, but {error}"]
+        if script.is_file():
+            return []
+        if self.processing_source_dir is not None:
+            return [f"processing_entry_point: {str(script)!r} is not a file; {remedy}"]
+        return [
+            f"processing_entry_point: {self.processing_entry_point!r} is neither in source_dir nor "
+            f"in the library's own packager; {remedy}"
+        ]
 
     def _name_problems(self) -> list[str]:
         problems = []
@@ -417,14 +435,31 @@ class PackageStepConfig(BaseModel):
         return folder
 
     def get_effective_source_dir(self) -> Path:
-        """Folder of the packaging script: ``processing_source_dir``, or else ``source_dir``."""
-        folder = self.processing_source_dir or self.source_dir
-        assert folder is not None  # noqa: S101  # checked when the configuration was made
-        return folder
+        """Folder of the packaging script.
+
+        ``processing_source_dir``, or else ``source_dir`` if it holds the script (so that nobody's
+        own script is replaced silently), or else the library's own packager.
+        """
+        if self.processing_source_dir is not None:
+            return self.processing_source_dir
+        if self.source_dir and (self.source_dir / self.processing_entry_point).is_file():
+            return self.source_dir
+        return own_packager()
 
     def get_script_path(self) -> Path:
         """The packaging script."""
         return self.get_effective_source_dir() / self.processing_entry_point
+
+    def get_packaging_source(self) -> Path:
+        """What ships as the packager: a folder or one file.
+
+        Returns:
+            The folder of the packaging script if it has a ``__main__.py``: it ships as one zip,
+            which Python runs as it is (``python -m zipapp`` makes one as well). Else the packaging
+            script alone.
+        """
+        folder = self.get_effective_source_dir()
+        return folder if is_packager(folder) else self.get_script_path()
 
     def get_tags(self) -> dict[str, str]:
         """Tags of the pipeline and its jobs: ``tags``, and who, when and which version."""

@@ -32,7 +32,8 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
     Args:
         config: The step's settings.
         role: ARN of the role that the processing job assumes.
-        packaging_script_uri: S3 URI of ``mims_package.py``.
+        packaging_script_uri: S3 URI of what ``config.get_packaging_source()`` names: the script,
+            or one ``.zip`` of the folder.
         inference_scripts_uri: S3 URI of the inference scripts: a prefix, or one ``.zip``.
         extra_input_uris: S3 URI of each extra input that the configuration names as a folder
             here, by its name: one ``.zip``.

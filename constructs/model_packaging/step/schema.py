@@ -37,9 +37,11 @@ def config_table() -> str:
 
 
 def _write_table(file: Path) -> None:
-    before, head, rest = file.read_text().partition(_TABLE_HEAD)
-    if not head:
-        raise SystemExit(f"{file} has no table that begins with {_TABLE_HEAD.splitlines()[0]!r}")
+    # With its first row: another table may have the same head.
+    head = f"{_TABLE_HEAD}| `{next(iter(PackageStepConfig.model_fields))}` "
+    before, found, rest = file.read_text().partition(head)
+    if not found:
+        raise SystemExit(f"{file} has no table that begins with {head!r}")
     rest = rest[rest.index("\n\n") + 1 :] if "\n\n" in rest else ""
     file.write_text(before + config_table() + rest)
 
