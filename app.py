@@ -6,13 +6,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, Environment
+from stacks.start import quick_start
 
-from model_packaging.packaging_pipeline import DEFINITION_STORE
-from model_packaging.step import InvalidConfigError
-from stacks.model_packaging_stack import ModelPackagingStack
-from stacks.rule_packs import add_rule_packs
-from stacks.stage import read_stage
+with quick_start():
+    from aws_cdk import App, Environment
+
+    from model_packaging.packaging_pipeline import DEFINITION_STORE
+    from model_packaging.step import InvalidConfigError
+    from stacks.model_packaging_stack import ModelPackagingStack
+    from stacks.rule_packs import add_rule_packs
+    from stacks.stage import read_stage
 
 PROJECT = Path(__file__).parent
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -13,7 +12,6 @@ from constructs import Construct
 
 from model_packaging import (
     ArtifactBucket,
-    JobNetwork,
     PackageStepConfig,
     PackagingPipeline,
     PipelineMonitoring,
@@ -97,6 +95,11 @@ class ModelPackagingStack(Stack):
         network = self._settings.network
         if network is None:
             return None
+        # Its Python alone takes a tenth of a second to import, and few stages have a network.
+        from aws_cdk import aws_ec2 as ec2
+
+        from model_packaging import JobNetwork
+
         vpc = ec2.Vpc.from_vpc_attributes(
             self,
             "Vpc",

@@ -7,15 +7,16 @@ happen, or the template would depend on the machine.
 
 import contextlib
 import functools
+import gc
 import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
-from unittest import mock
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import boto3
     from sagemaker.core.workflow.pipeline_context import PipelineSession
 
 # The region reaches no definition: the SDK's clients cannot be constructed without one.
@@ -60,23 +61,102 @@ def _offline() -> Iterator[None]:
     logging.disable(max(logging.WARNING, threshold))
     try:
         with (
-            mock.patch.dict(os.environ, kept | _ENVIRONMENT, clear=True),
+            _environment(kept | _ENVIRONMENT),
+            _uncollected(),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")
+            import boto3
             from sagemaker.core import _studio
             from sagemaker.core.config.config_manager import SageMakerConfig
 
             with (
+                # Importing the SDK and building a step make sessions beside the one below. One
+                # that boto3 keeps as its default would outlive this context.
+                _replaced(boto3, "Session", _frugal_session()),
+                _replaced(boto3, "DEFAULT_SESSION", None),
                 # The session has validated its settings. The SDK would do it again at each of
                 # the twenty look-ups of a step, which takes seconds.
-                mock.patch.object(SageMakerConfig, "validate_sagemaker_config"),
+                _replaced(
+                    SageMakerConfig, "validate_sagemaker_config", staticmethod(lambda *_: None)
+                ),
                 # In a folder of a Studio project, the SDK adds the project's tags.
-                mock.patch.object(_studio, "_find_config", return_value=None),
+                _replaced(_studio, "_find_config", lambda *_: None),
             ):
                 yield
     finally:
         logging.disable(threshold)
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Let the process see these variables and no others."""
+    before = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(values)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: what an import makes stays, and looking takes a fifth of its time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Let an attribute of a module or class have another value; it must be there."""
+    before = vars(owner)[name]
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+class _OnDemand:
+    """Stands for a client of boto3's until something of it is asked for.
+
+    boto3 reads a service's whole model to make a client, and the SDK makes eleven, of which
+    rendering uses none.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = functools.cache(make)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copying and pickling ask for these
+            raise AttributeError(name)
+        # Offline, since a client takes the credentials of the environment that it is made in.
+        with offline():
+            made = self._make()
+        return getattr(made, name)
+
+
+@functools.cache
+def _frugal_session() -> "type[boto3.Session]":
+    import boto3
+
+    class FrugalSession(boto3.Session):  # type: ignore[misc]  # boto3 has no types
+        """A boto3 session that makes a client when something of it is asked for."""
+
+        def client(self, *args: Any, **options: Any) -> Any:
+            return _OnDemand(functools.partial(super().client, *args, **options))
+
+        def resource(self, *args: Any, **options: Any) -> Any:
+            return _OnDemand(functools.partial(super().resource, *args, **options))
+
+    return FrugalSession
 
 
 @functools.cache
@@ -89,10 +169,9 @@ def offline_session() -> "PipelineSession":
         A ``PipelineSession`` whose clients have no credentials: a call to AWS fails.
     """
     with offline():
-        import boto3
         from sagemaker.core.workflow.pipeline_context import PipelineSession
 
         return PipelineSession(
-            boto_session=boto3.Session(region_name=PLACEHOLDER_REGION),
+            boto_session=_frugal_session()(region_name=PLACEHOLDER_REGION),
             sagemaker_config=_SDK_SETTINGS,
         )

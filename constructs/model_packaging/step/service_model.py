@@ -2,7 +2,11 @@
 
 import difflib
 import functools
+import gzip
+import importlib.util
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import regex  # AWS's patterns use \p{L}, which Python's re does not know
@@ -17,15 +21,23 @@ class UnknownText(str):
 
 
 @functools.cache
-def _model() -> Any:
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
+def _description() -> dict[str, Any]:
+    # The file, not botocore's Loader, which reads the same one: importing botocore takes a tenth
+    # of a second, and a model in the user's ~/.aws/models would take precedence.
+    package = importlib.util.find_spec("botocore")
+    assert package is not None  # noqa: S101  # a dependency
+    for place in package.submodule_search_locations or ():
+        versions = Path(place, "data", _SERVICE).glob("*/service-2.json*")
+        if file := max(versions, default=None):
+            read = gzip.decompress if file.suffix == ".gz" else bytes
+            description: dict[str, Any] = json.loads(read(file.read_bytes()))
+            return description
+    raise FileNotFoundError(f"botocore has no model of {_SERVICE}")
 
-    # Without the default search paths: a model in the user's ~/.aws/models would take precedence.
-    loader = Loader(
-        extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False
-    )
-    return ServiceModel(loader.load_service_model(_SERVICE, "service-2"), _SERVICE)
+
+def _shape(name: str) -> Mapping[str, Any]:
+    shape: Mapping[str, Any] = _description()["shapes"][name]
+    return shape
 
 
 @functools.cache
@@ -38,24 +50,21 @@ def choices(shape: str) -> tuple[str, ...]:
     Returns:
         None for a shape that is not an enumeration.
     """
-    return tuple(getattr(_model().shape_for(shape), "enum", ()))
+    return tuple(_shape(shape).get("enum", ()))
 
 
-@functools.cache
 def limits(shape: str) -> tuple[int | None, int | None]:
     """The least and the most of a shape: a number, or the length of a text or list.
 
     Args:
         shape: Name of a shape in the API, such as ``ProcessingMaxRuntimeInSeconds``.
     """
-    metadata = _model().shape_for(shape).metadata
-    return metadata.get("min"), metadata.get("max")
+    return _shape(shape).get("min"), _shape(shape).get("max")
 
 
-@functools.cache
 def pattern(shape: str) -> str | None:
     """The regular expression that a text must match as a whole, or none."""
-    found: str | None = _model().shape_for(shape).metadata.get("pattern")
+    found: str | None = _shape(shape).get("pattern")
     return found
 
 
@@ -127,9 +136,10 @@ def request_problems(operation: str, request: Mapping[str, Any]) -> list[str]:
     Returns:
         One line for each, beginning with the path of the parameter; none if it is valid.
     """
+    from botocore.model import ServiceModel
     from botocore.validate import ParamValidator
 
-    shape = _model().operation_model(operation).input_shape
+    shape = ServiceModel(_description(), _SERVICE).operation_model(operation).input_shape
     report = ParamValidator().validate(dict(request), shape)
     problems = report.generate_report().splitlines() if report.has_errors() else []
     problems = [problem for problem in problems if UnknownText.__name__ not in problem]
