@@ -1,5 +1,6 @@
 """The README is true: its example runs, its table is the code's."""
 
+import json
 import os
 import re
 import subprocess
@@ -21,18 +22,41 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize(("stack", "example"), EXAMPLES.items(), ids=EXAMPLES)
-def test_the_examples_synthesize(tmp_path: Path, stack: str, example: str) -> None:
+# Runs each example as a program of its own; one process, since importing takes most of the time.
+PROGRAM = """
+import json, sys, traceback
+raised = {}
+for name, example in json.load(sys.stdin).items():
+    try:
+        exec(compile(example, f"README.md, {name}", "exec"), {"__name__": "__main__"})
+    except BaseException:
+        raised[name] = traceback.format_exc()
+print(json.dumps(raised))
+"""
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The folder that the examples synthesize to, and what those that fail have raised."""
+    outdir = tmp_path_factory.mktemp("examples")
     run = subprocess.run(
-        [sys.executable, "-c", example],
+        [sys.executable, "-c", PROGRAM],
         cwd=PROJECT,
-        env={**os.environ, "CDK_OUTDIR": str(tmp_path)},
+        env={**os.environ, "CDK_OUTDIR": str(outdir)},
+        input=json.dumps(EXAMPLES),
         capture_output=True,
         text=True,
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert (tmp_path / f"{stack}.template.json").is_file()
+    return outdir, json.loads(run.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("stack", EXAMPLES)
+def test_the_examples_synthesize(examples: tuple[Path, dict[str, str]], stack: str) -> None:
+    outdir, raised = examples
+    assert stack not in raised, raised[stack]
+    assert (outdir / f"{stack}.template.json").is_file()
 
 
 def test_the_table_of_settings_is_the_configs_own() -> None:
