@@ -35,6 +35,52 @@ hypothesis_settings.register_profile("untimed", deadline=None)
 hypothesis_settings.load_profile("untimed")
 
 
+# Files whose tests share a deployment go to one worker, which makes it once.
+SHARED = {
+    "tests/local_aws/test_deployment.py": "the deployment",
+    "tests/local_aws/test_failure_paths.py": "the deployment",
+}
+# What is begun first: a long file that is begun last would let the others wait for it.
+LONG = (
+    "tests/local_aws/test_deployment.py",
+    "tests/local_aws/test_failure_paths.py",
+    "tests/local_aws/test_demo.py",
+    "tests/test_hermetic_synth.py",
+    "tests/scripts/test_faults.py",
+    "tests/local_aws/test_executions.py",
+    "tests/scripts/test_properties.py",
+    "tests/model_packaging/test_packaging_step.py",
+    "tests/model_packaging/test_golden.py",
+    "tests/model_packaging/test_packaging_pipeline.py",
+    "tests/local_aws/test_resources.py",
+    "tests/model_packaging/test_definition_store.py",
+    "tests/scripts/test_versions.py",
+    "tests/stacks/test_model_packaging_stack.py",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker whole files, as ``--dist loadfile`` does, the long ones first."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LongFilesFirst(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return SHARED.get(file, file)
+
+    if config.option.dist != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # by the number of tests, which says little here
+    return LongFilesFirst(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, in the order above."""
+    order = {file: place for place, file in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+
+
 def synthesize(outdir: Path, **context: Any) -> Path:
     """The assembly that app.py writes, with context values."""
     from app import build_app
