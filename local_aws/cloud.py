@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,6 +57,10 @@ class LocalCloud:
 
     def __init__(self, directory: Path, port: int) -> None:
         self.directory = directory
+        self._clients: dict[str, Any] = {}
+        self._making_a_client = (
+            threading.Lock()
+        )  # boto3's clients are thread-safe, its sessions not
         # Not 127.0.0.1: the CLI derives the template's URL from the host name.
         self.endpoint = f"http://localhost:{port}"
         self.environment = _environment(directory) | {
@@ -71,7 +76,13 @@ class LocalCloud:
         }
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the local AWS, whatever the caller's own settings are."""
+        """The boto3 client of a service, whatever the caller's own settings are."""
+        with self._making_a_client:
+            if service not in self._clients:  # it takes longer to make than most of its calls
+                self._clients[service] = self._make_client(service)
+            return self._clients[service]
+
+    def _make_client(self, service: str) -> Any:
         # The caller's own profile and files are not even looked at.
         own_settings = {
             "profile": (None, None, None, None),

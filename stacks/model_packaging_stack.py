@@ -1,7 +1,7 @@
 """The one stack: a bucket, a pipeline, the rule that connects them, and what watches over them."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_kms as kms
@@ -21,6 +21,9 @@ from model_packaging import (
 from model_packaging.step import contract
 from stacks.announced_models import announced_models
 from stacks.stage import StageSettings
+
+if TYPE_CHECKING:
+    from model_packaging import JobNetwork
 
 PROJECT = Path(__file__).parent.parent
 
@@ -91,7 +94,7 @@ class ModelPackagingStack(Stack):
         self._tell("BucketName", artifacts.bucket.bucket_name, "Models in, packages out.")
         return artifacts
 
-    def _build_network(self) -> JobNetwork | None:
+    def _build_network(self) -> "JobNetwork | None":
         network = self._settings.network
         if network is None:
             return None

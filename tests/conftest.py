@@ -1,7 +1,14 @@
-"""What several rooms' tests need: the synthesized stack, and settings that work."""
+"""What several rooms' tests need: the synthesized stack, and settings that work.
 
+What takes seconds to make is made once in a run of pytest, also where two processes share the run.
+"""
+
+import fcntl
 import json
 import os
+import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,9 +27,59 @@ import pytest  # noqa: E402
 from aws_cdk.assertions import Template  # noqa: E402
 from hypothesis import settings as hypothesis_settings  # noqa: E402
 
+from tests import fresh_synth  # noqa: E402
+from tests.fresh_synth import Synth  # noqa: E402
+
 # How long an example takes says nothing on a shared machine.
 hypothesis_settings.register_profile("untimed", deadline=None)
 hypothesis_settings.load_profile("untimed")
+
+
+# Files whose tests share a deployment go to one worker, which makes it once.
+SHARED = {
+    "tests/local_aws/test_deployment.py": "the deployment",
+    "tests/local_aws/test_failure_paths.py": "the deployment",
+}
+# What is begun first: a long file that is begun last would let the others wait for it.
+LONG = (
+    "tests/local_aws/test_deployment.py",
+    "tests/local_aws/test_failure_paths.py",
+    "tests/operations/test_demo.py",
+    "tests/test_hermetic_synth.py",
+    "tests/test_wheel.py",
+    "tests/scripts/test_faults.py",
+    "tests/local_aws/test_executions.py",
+    "tests/scripts/test_properties.py",
+    "tests/model_packaging/test_packaging_step.py",
+    "tests/model_packaging/test_golden.py",
+    "tests/model_packaging/test_packaging_pipeline.py",
+    "tests/local_aws/test_resources.py",
+    "tests/model_packaging/test_definition_store.py",
+    "tests/scripts/test_versions.py",
+    "tests/stacks/test_model_packaging_stack.py",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker whole files, as ``--dist loadfile`` does, the long ones first."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LongFilesFirst(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return SHARED.get(file, file)
+
+    if config.option.dist != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # by the number of tests, which says little here
+    return LongFilesFirst(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, in the order above."""
+    order = {file: place for place, file in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 
 
 def synthesize(outdir: Path, **context: Any) -> Path:
@@ -38,10 +95,54 @@ def template_of(assembly: Path) -> dict[str, Any]:
     return json.loads((assembly / "ModelPackaging.template.json").read_text())
 
 
+Make = Callable[[Path], object]
+
+
 @pytest.fixture(scope="session")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
+    """Makes a folder by its name, once for all workers; whoever comes second waits for it.
+
+    It is for reading: nobody may change what others are given too.
+    """
+    folders = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # a worker's own folder is in the run's
+        folders = folders.parent
+
+    def made(name: str, make: Make) -> Path:
+        folder, done = folders / f"once-{name}", folders / f"once-{name}.done"
+        with (folders / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # closing the file, or dying, releases it
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # half of one
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def dev(once: Callable[[str, Make], Path]) -> Path:
     """The assembly of the default stage."""
-    return synthesize(tmp_path_factory.mktemp("cdk.out"))
+    return once("dev", synthesize)
+
+
+@pytest.fixture(scope="session")
+def prod(once: Callable[[str, Make], Path]) -> Path:
+    """The assembly of the stage prod."""
+    return once("prod", lambda outdir: synthesize(outdir, stage="prod"))
+
+
+@pytest.fixture(scope="session")
+def plain(once: Callable[[str, Make], Path]) -> Synth:
+    """`python app.py` as it is, rendered anew in its own process: no trap, today's clock."""
+
+    def make(folder: Path) -> None:
+        synth = fresh_synth.synthesize(folder, sys.executable, "app.py", PYTHONHASHSEED="0")
+        (folder / "stdout").write_text(synth.stdout)
+
+    folder = once("plain", make)
+    return Synth((folder / "stdout").read_text(), fresh_synth.files_in(folder / "cdk.out"))
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,8 @@ What is random (``uuid``, ``os.urandom``, a folder's name in /tmp) differs betwe
 by itself, so equal bytes prove that none of it is in the assembly.
 """
 
-import dataclasses
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,18 +14,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from model_packaging.packaging_pipeline import DEFINITION_STORE
+from tests.fresh_synth import PROJECT, Synth, differences, files_in, synthesize
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="jsii needs Node")
 
-PROJECT = Path(__file__).parent.parent
 TRAPS = Path(__file__).parent / "traps"
 CDK = PROJECT / "node_modules" / ".bin" / "cdk"
-# Shared: filling it takes longer than a synth, and it holds aws-cdk-lib's own files only.
-JSII_CACHE = os.environ.get("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(PROJECT / ".cache" / "jsii"))
-# Hashes of the assets' files by inode and time, which aws-cdk-lib keeps in the home, always.
-FINGERPRINTS = re.compile(r"home/\.cdk/cache/fingerprints/[0-9a-f]{16}\.json")
-
 # Runs app.py as a user with logging would, and tells what the process saw.
 WITNESSED = """
 import datetime, json, logging, runpy, sys, time
@@ -51,65 +43,6 @@ print(json.dumps({
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Synth:
-    """What a synth printed, and the files of its cloud assembly."""
-
-    stdout: str
-    assembly: dict[str, bytes]
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
-
-
-def synthesize(
-    folder: Path, *command: str | Path, checkout: Path = PROJECT, **environment: str
-) -> Synth:
-    """Synthesize with an environment that names the folders to write to, and nothing more.
-
-    Nothing may be written to stderr, nor left in the home or among the temporary files.
-    """
-    places = {"HOME": "home", "TMPDIR": "tmp", "CDK_HOME": "cdk-home", "CDK_OUTDIR": "cdk.out"}
-    for place in places.values():
-        (folder / place).mkdir(parents=True)
-    roots = [environment.pop("PYTHONPATH", ""), str(checkout / "constructs")]
-    run = subprocess.run(
-        command,
-        cwd=environment.pop("PWD", checkout),
-        env={
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            # Every synth renders anew: what a store answers needs no SDK, and proves nothing.
-            "CDK_CONTEXT_JSON": json.dumps({DEFINITION_STORE: ""}),
-            "PYTHONPATH": os.pathsep.join(filter(None, roots)),
-            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": JSII_CACHE,
-            **{name: str(folder / place) for name, place in places.items()},
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    # The CLI writes an empty line where the open findings of the rule packs would stand.
-    assert run.stderr.strip() == ""
-    assert run.returncode == 0, run.stdout
-    left = [
-        str(path.relative_to(folder))
-        for place in ("home", "tmp", "cdk-home")
-        for path in (folder / place).rglob("*")
-        if not path.is_dir() or not any(path.iterdir())
-    ]
-    assert [name for name in left if not FINGERPRINTS.fullmatch(name)] == []
-    return Synth(run.stdout, files_in(folder / "cdk.out"))
-
-
-def differences(one: Synth, other: Synth) -> list[str]:
-    names = one.assembly.keys() | other.assembly.keys()
-    return sorted(name for name in names if one.assembly.get(name) != other.assembly.get(name))
-
-
 def copy_of_the_checkout(folder: Path) -> Path:
     folder.mkdir(parents=True)
     for name in ("app.py", "cdk.json"):
@@ -125,14 +58,6 @@ def trapped(clock: int) -> dict[str, str]:
         "NODE_OPTIONS": f'--require "{TRAPS / "trap.js"}"',
         "TRAP_CLOCK": str(clock),
     }
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Synth:
-    """`python app.py` as it is: no trap, today's clock."""
-    return synthesize(
-        tmp_path_factory.mktemp("plain"), sys.executable, "app.py", PYTHONHASHSEED="0"
-    )
 
 
 @pytest.mark.parametrize(
@@ -175,9 +100,10 @@ def test_a_synth_says_nothing(plain: Synth) -> None:
 
 
 def test_the_cli_prints_the_template_and_nothing_else(plain: Synth, tmp_path: Path) -> None:
-    # Without the CLI's own additions to resources, it writes what `python app.py` writes.
+    # Without the CLI's own additions to resources, it writes what `python app.py` writes, also
+    # where the checkout's store answers: what rendering says is tested above.
     output = ("--output", tmp_path / "cdk.out")
-    options = ("--no-path-metadata", "--no-asset-metadata", "-c", f"{DEFINITION_STORE}=")
+    options = ("--no-path-metadata", "--no-asset-metadata")
     synth = synthesize(tmp_path, CDK, "synth", *options, *output, PYTHONHASHSEED="3")
     # The CLI's own: it is there after a slow synth only.
     assert set(differences(plain, synth)) <= {"performance-counters.json"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local_aws.cloud import LocalCloud, local_cloud, synthesize
+from local_aws.cloud import LocalCloud, local_cloud
 
 STACK = "ModelPackaging"
 
@@ -30,18 +30,21 @@ class Deployment:
 
 
 @pytest.fixture(scope="session")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return synthesize(tmp_path_factory.mktemp("synth"), {})
+def deployment(dev: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with local_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+        cloud.bootstrap()
+        cloud.deploy(dev, STACK)
+        outputs = cloud.outputs(STACK)
+        bucket = outputs["ModelUploadUri"].split("/")[2]
+        yield Deployment(cloud, dev, outputs, bucket)
 
 
 @pytest.fixture(scope="session")
-def deployment(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with local_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """Another local AWS, for tests that deploy a stack of their own and delete it."""
+    with local_cloud(tmp_path_factory.mktemp("own")) as cloud:
         cloud.bootstrap()
-        cloud.deploy(assembly, STACK)
-        outputs = cloud.outputs(STACK)
-        bucket = outputs["ModelUploadUri"].split("/")[2]
-        yield Deployment(cloud, assembly, outputs, bucket)
+        yield cloud
 
 
 def metric_sum(cloud: LocalCloud, namespace: str, name: str, **dimensions: str) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
-from local_aws.cloud import ACCOUNT, REGION, CommandError, local_cloud, synthesize
+from local_aws.cloud import ACCOUNT, REGION, CommandError, LocalCloud
 from tests.definitions import resolve
 from tests.local_aws.conftest import STACK, Deployment
 
@@ -307,38 +307,43 @@ def test_a_property_that_the_local_aws_does_not_know_rolls_the_deployment_back(
     assert versioning["Status"] == "Enabled"
 
 
-def test_a_destroyed_trial_leaves_nothing_behind(assembly: Path, tmp_path: Path) -> None:
-    with local_cloud(tmp_path) as cloud:
-        cloud.bootstrap()
-        cloud.deploy(assembly, STACK)
-        bucket = cloud.outputs(STACK)["ModelUploadUri"].split("/")[2]
-        cloud.client("s3").put_object(Bucket=bucket, Key="models/trial", Body=b"x")
-        cloud.cdk("destroy", STACK, "--app", str(assembly), "--force")
-        with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
-            cloud.outputs(STACK)
-        assert cloud.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
-        assert cloud.client("events").list_rules()["Rules"] == []
-        with pytest.raises(botocore.exceptions.ClientError, match="Not Found"):
-            cloud.client("s3").head_bucket(Bucket=bucket)
+def test_a_destroyed_trial_leaves_nothing_behind(own_cloud: LocalCloud, dev: Path) -> None:
+    cloud, sagemaker = own_cloud, own_cloud.client("sagemaker")
+
+    def left() -> list[str]:
+        listed = cloud.client("events").list_rules()["Rules"]
+        pipelines = sagemaker.list_pipelines()["PipelineSummaries"]
+        return [item["Name"] for item in listed] + [item["PipelineName"] for item in pipelines]
+
+    before = left()
+    cloud.deploy(dev, STACK)
+    assert len(left()) == len(before) + 2
+    bucket = cloud.outputs(STACK)["ModelUploadUri"].split("/")[2]
+    cloud.client("s3").put_object(Bucket=bucket, Key="models/trial", Body=b"x")
+    cloud.cdk("destroy", STACK, "--app", str(dev), "--force")
+    with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
+        cloud.outputs(STACK)
+    assert left() == before
+    with pytest.raises(botocore.exceptions.ClientError, match="Not Found"):
+        cloud.client("s3").head_bucket(Bucket=bucket)
 
 
-def test_production_is_not_deleted_by_mistake_and_keeps_its_data(tmp_path: Path) -> None:
-    assembly = synthesize(tmp_path / "synth", {"stage": "prod"})
-    name = "ModelPackaging-prod"
-    with local_cloud(tmp_path / "cloud") as cloud:
-        cloud.bootstrap()
-        cloud.deploy(assembly, STACK)
-        bucket = cloud.outputs(name)["BucketName"]
-        cloud.client("s3").put_object(Bucket=bucket, Key="models/kept", Body=b"x")
-        destroy = ("destroy", STACK, "--app", str(assembly), "--force")
-        with pytest.raises(CommandError, match="TerminationProtection"):
-            cloud.cdk(*destroy)
-        assert cloud.outputs(name)["BucketName"] == bucket
-        cloud.client("cloudformation").update_termination_protection(
-            StackName=name, EnableTerminationProtection=False
-        )
+def test_production_is_not_deleted_by_mistake_and_keeps_its_data(
+    own_cloud: LocalCloud, prod: Path
+) -> None:
+    cloud, name = own_cloud, "ModelPackaging-prod"
+    cloud.deploy(prod, STACK)
+    bucket = cloud.outputs(name)["BucketName"]
+    cloud.client("s3").put_object(Bucket=bucket, Key="models/kept", Body=b"x")
+    destroy = ("destroy", STACK, "--app", str(prod), "--force")
+    with pytest.raises(CommandError, match="TerminationProtection"):
         cloud.cdk(*destroy)
-        cloud.client("s3").head_object(Bucket=bucket, Key="models/kept")
+    assert cloud.outputs(name)["BucketName"] == bucket
+    cloud.client("cloudformation").update_termination_protection(
+        StackName=name, EnableTerminationProtection=False
+    )
+    cloud.cdk(*destroy)
+    cloud.client("s3").head_object(Bucket=bucket, Key="models/kept")
 
 
 def test_an_event_that_cannot_be_delivered_lands_in_the_dead_letter_queue(

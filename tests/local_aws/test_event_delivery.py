@@ -1,6 +1,6 @@
 import json
 import time
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -67,58 +67,65 @@ def test_a_queue_takes_what_its_policy_allows(
     assert allows(text, "events.amazonaws.com", "sqs:SendMessage", CONTEXT) == allowed
 
 
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    with local_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+        yield cloud
+
+
 @pytest.mark.parametrize(("service", "arrives"), [("events", True), ("sns", False)])
 def test_a_dead_letter_needs_the_queues_key_too(
-    tmp_path: Path, service: str, arrives: bool
+    cloud: LocalCloud, service: str, arrives: bool
 ) -> None:
-    with local_cloud(tmp_path) as cloud:
-        key = cloud.client("kms").create_key(
-            Policy=json.dumps(
-                {
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": f"{service}.amazonaws.com"},
-                            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
-                            "Resource": "*",
-                        }
-                    ]
-                }
-            )
-        )["KeyMetadata"]["Arn"]
-        statement = policy(Condition={"StringEquals": {"aws:SourceAccount": "123456789012"}})
-        sqs, events = cloud.client("sqs"), cloud.client("events")
-        queue = sqs.create_queue(
-            QueueName="letters",
-            Attributes={
-                "KmsMasterKeyId": key,
-                "Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-            },
-        )["QueueUrl"]
-        events.put_rule(Name="uploads", EventPattern='{"source": ["aws.s3"]}')
-        events.put_targets(
-            Rule="uploads",
-            Targets=[
-                {
-                    "Id": "Pipeline",
-                    "Arn": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/gone",
-                    "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:123456789012:letters"},
-                }
-            ],
+    key = cloud.client("kms").create_key(
+        Policy=json.dumps(
+            {
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": f"{service}.amazonaws.com"},
+                        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+                        "Resource": "*",
+                    }
+                ]
+            }
         )
-        events.put_events(
-            Entries=[{"Source": "aws.s3", "DetailType": "Object Created", "Detail": "{}"}]
-        )
-        name = "InvocationsSentToDlq" if arrives else "InvocationsFailedToBeSentToDlq"
-        deadline = time.monotonic() + 30
-        while name not in metrics(cloud):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        assert "FailedInvocations" in metrics(cloud)
-        received = sqs.receive_message(QueueUrl=queue).get("Messages", [])
-        assert len(received) == arrives
+    )["KeyMetadata"]["Arn"]
+    statement = policy(Condition={"StringEquals": {"aws:SourceAccount": "123456789012"}})
+    sqs, events = cloud.client("sqs"), cloud.client("events")
+    letters, rule, source = f"letters-{service}", f"uploads-{service}", f"aws.s3.{service}"
+    queue = sqs.create_queue(
+        QueueName=letters,
+        Attributes={
+            "KmsMasterKeyId": key,
+            "Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        },
+    )["QueueUrl"]
+    events.put_rule(Name=rule, EventPattern=json.dumps({"source": [source]}))
+    events.put_targets(
+        Rule=rule,
+        Targets=[
+            {
+                "Id": "Pipeline",
+                "Arn": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/gone",
+                "DeadLetterConfig": {"Arn": f"arn:aws:sqs:us-east-1:123456789012:{letters}"},
+            }
+        ],
+    )
+    events.put_events(Entries=[{"Source": source, "DetailType": "Object Created", "Detail": "{}"}])
+    name = "InvocationsSentToDlq" if arrives else "InvocationsFailedToBeSentToDlq"
+    deadline = time.monotonic() + 30
+    while name not in metrics(cloud, rule):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert metrics(cloud, rule) == {"Invocations", "FailedInvocations", name}
+    received = sqs.receive_message(QueueUrl=queue).get("Messages", [])
+    assert len(received) == arrives
 
 
-def metrics(cloud: LocalCloud) -> set[str]:
-    listed = cloud.client("cloudwatch").list_metrics(Namespace=EVENTS_NAMESPACE)["Metrics"]
+def metrics(cloud: LocalCloud, rule: str) -> set[str]:
+    """The names of a rule's metrics."""
+    listed = cloud.client("cloudwatch").list_metrics(
+        Namespace=EVENTS_NAMESPACE, Dimensions=[{"Name": "RuleName", "Value": rule}]
+    )["Metrics"]
     return {metric["MetricName"] for metric in listed}

@@ -6,7 +6,7 @@ import re
 import shutil
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from aws_cdk import App, CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 
-from local_aws.cloud import CommandError, LocalCloud, local_cloud
+from local_aws.cloud import CommandError, LocalCloud
 from local_aws.metrics import EVENTS_NAMESPACE, PIPELINES_NAMESPACE, PROCESSING_LOG_GROUP
 from operations.redrive import redrive
 from tests.local_aws.conftest import STACK, Deployment, metric_sum
@@ -375,13 +375,6 @@ def test_events_for_a_deleted_pipeline_wait_until_they_are_redriven(
     key = packaging.upload("next.tar.gz", archive(b"next"))
     [execution] = packaging.ended(key, 1)
     assert packaging.packaged_content(execution) == b"next"
-
-
-@pytest.fixture(scope="module")
-def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with local_cloud(tmp_path_factory.mktemp("own")) as cloud:
-        cloud.bootstrap()
-        yield cloud
 
 
 def test_a_development_stack_is_destroyed_with_the_objects_in_its_bucket(

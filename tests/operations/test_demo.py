@@ -14,7 +14,6 @@ from rich.console import Console
 
 from local_aws.cloud import PROJECT
 from operations.demo import INFERENCE_SCRIPTS, Demo, StageError, show_result
-from operations.sample_model import train
 
 pytestmark = pytest.mark.e2e
 
@@ -23,6 +22,13 @@ def processes(directory: Path) -> list[str]:
     """Whatever a demo has started: its processes' environment names the demo's folder."""
     listed = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True)
     return [line for line in listed.stdout.splitlines() if f"TMPDIR={directory}/" in line]
+
+
+def write_archive(file: Path, name: str, content: bytes) -> None:
+    with tarfile.open(file, "w:gz") as tar:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
 
 
 def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> None:
@@ -57,8 +63,8 @@ def test_a_failure_names_the_archive_the_stage_and_the_logs_with_exit_code_1(
     tmp_path: Path,
 ) -> None:
     half = tmp_path / "half.tar.gz"
-    whole = train(tmp_path / "training").archive.read_bytes()
-    half.write_bytes(whole[: len(whole) // 2])
+    write_archive(half, "model.bin", bytes(range(256)) * 64)
+    os.truncate(half, half.stat().st_size // 2)
     run = subprocess.run(
         [
             *(sys.executable, "-m", "operations", "demo"),
@@ -79,11 +85,7 @@ def test_a_failure_names_the_archive_the_stage_and_the_logs_with_exit_code_1(
 
 def test_the_users_own_model_and_scripts_are_packaged(tmp_path: Path) -> None:
     model = tmp_path / "weights.tar.gz"
-    with tarfile.open(model, "w:gz") as tar:
-        content = b"42"
-        member = tarfile.TarInfo("answer.txt")
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
+    write_archive(model, "answer.txt", b"42")
     scripts = tmp_path / "scripts"
     scripts.mkdir()
     (scripts / "inference.py").write_text(
@@ -125,11 +127,15 @@ def test_what_is_missing_is_named_before_anything_starts(
 
 
 @pytest.mark.parametrize(
-    ("signal_number", "stage"),
-    [(signal.SIGINT, "Start the local AWS"), (signal.SIGTERM, "cdk bootstrap")],
+    ("signal_number", "stage", "running"),
+    [
+        (signal.SIGINT, "Start the local AWS", ["local_aws.emulator"]),
+        # The CDK CLI, the shell that it starts, and the app in it: the most that there ever is.
+        (signal.SIGTERM, "Train a model", ["local_aws.emulator", "cdk synth", "python3 app.py"]),
+    ],
 )
 def test_an_interrupted_demo_leaves_no_process_behind(
-    tmp_path: Path, signal_number: int, stage: str
+    tmp_path: Path, signal_number: int, stage: str, running: list[str]
 ) -> None:
     demo = subprocess.Popen(
         [sys.executable, "-m", "operations", "demo", "--directory", str(tmp_path / "demo")],
@@ -146,8 +152,10 @@ def test_an_interrupted_demo_leaves_no_process_behind(
     for line in demo.stdout:
         if stage in line:  # this stage is done, the next one runs
             break
-    time.sleep(0.5)
-    assert processes(tmp_path)
+    deadline = time.monotonic() + 30
+    while not all(any(name in line for line in processes(tmp_path)) for name in running):
+        assert time.monotonic() < deadline, processes(tmp_path)
+        time.sleep(0.05)
     os.killpg(demo.pid, signal_number)
     demo.communicate(timeout=30)
     assert demo.returncode not in (0, None)

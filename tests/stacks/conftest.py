@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PROJECT, synthesize
+from tests.conftest import PROJECT, Make, synthesize
 
 # The README's stages: the smallest, and one with everything on.
 MINIMAL, EVERYTHING = (
@@ -17,20 +17,13 @@ MINIMAL, EVERYTHING = (
 )
 STAGES = ("dev", "prod", "everything")
 CONTEXTS: dict[str, dict[str, Any]] = {
+    "dev": {},
     "prod": {"stage": "prod"},
     "everything": {"stage": "everything", "stages": {"everything": EVERYTHING}},
 }
 
 
 @pytest.fixture(scope="session")
-def assembly(dev: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def assembly(once: Callable[[str, Make], Path]) -> Callable[[str], Path]:
     """The assembly of a stage, by its name."""
-    assemblies = {"dev": dev}
-
-    def of(stage: str) -> Path:
-        if stage not in assemblies:
-            outdir = tmp_path_factory.mktemp(stage)
-            assemblies[stage] = synthesize(outdir, **CONTEXTS[stage])
-        return assemblies[stage]
-
-    return of
+    return lambda stage: once(stage, lambda outdir: synthesize(outdir, **CONTEXTS[stage]))
