@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -9,10 +10,11 @@ import signal
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, List
 
 import mims_package
 import pytest
@@ -84,13 +86,17 @@ class Bench:
             *more,
         ]
 
-    def command(self, *more: str, python: str = sys.executable) -> list[str]:
-        return [python, str(SCRIPT), *self.arguments(*more)]
+    def command(
+        self, *more: str, python: str = sys.executable, program: Path = PACKAGER
+    ) -> list[str]:
+        return [python, str(program), *self.arguments(*more)]
 
-    def run_process(self, *more: str, python: str = sys.executable, **options: Any) -> Run:
-        """Runs the script as the container does."""
+    def run_process(
+        self, *more: str, python: str = sys.executable, program: Path = PACKAGER, **options: Any
+    ) -> Run:
+        """Runs the packager as the container does."""
         done = subprocess.run(
-            self.command(*more, python=python),
+            self.command(*more, python=python, program=program),
             capture_output=True,
             text=True,
             timeout=60,
@@ -125,13 +131,55 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+Main = Callable[[List[str]], int]
+
+
+@pytest.fixture(scope="session")
+def staged_zip(dev: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packager's asset as the CDK stages it, as one zip: what runs in the container."""
+    [staged] = (main.parent for main in dev.glob("asset.*/__main__.py"))
+    packed = tmp_path_factory.mktemp("staged") / f"{staged.suffix[1:]}.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(path for path in staged.rglob("*") if path.is_file()):
+            archive.write(file, file.relative_to(staged))
+    return packed
+
+
+@pytest.fixture(scope="session")
+def programs(staged_zip: Path) -> dict[str, Path]:
+    """What Python can be given to run."""
+    return {"file": SCRIPT, "folder": PACKAGER, "zip": staged_zip}
+
+
+@pytest.fixture(scope="session")
+def mains(staged_zip: Path) -> dict[str, Main]:
+    """``main`` of the modules as they are edited, and of those in the zip."""
+    own = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("mims_")}
+    sys.path.insert(0, str(staged_zip))
+    try:
+        zipped = importlib.import_module("mims_package")
+        assert zipped.__file__ == str(staged_zip / "mims_package.py")
+        names = [name for name in sys.modules if name.startswith("mims_engine.")]
+        assert all(sys.modules[name].__file__.startswith(str(staged_zip)) for name in names)
+    finally:
+        sys.path.remove(str(staged_zip))
+        sys.modules.update(own)
+    return {"modules": mims_package.main, "zip": zipped.main}
+
+
 @pytest.fixture
-def run(bench: Bench, capfd: pytest.CaptureFixture[str]) -> Any:
-    """Runs the script in this process (a tenth of the time); no traceback may ever show."""
+def main() -> Main:
+    """What ``run`` runs; a file of tests may put several here."""
+    return mims_package.main
+
+
+@pytest.fixture
+def run(bench: Bench, main: Main, capfd: pytest.CaptureFixture[str]) -> Any:
+    """Runs the packager in this process (a tenth of the time); no traceback may ever show."""
 
     def run(*more: str) -> Run:
         bench.message_file.unlink(missing_ok=True)
-        exit_code = mims_package.main(bench.arguments(*more))
+        exit_code = main(bench.arguments(*more))
         captured = capfd.readouterr()
         assert "Traceback" not in captured.err
         if exit_code:

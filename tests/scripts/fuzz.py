@@ -26,6 +26,7 @@ import tempfile
 import time
 import zlib
 from pathlib import Path
+from typing import Callable, List, Sequence
 
 import mims_package
 
@@ -45,6 +46,9 @@ INTERESTING += (
     b"size=",
     b"\xc3\xa9",
 )
+
+
+Main = Callable[[List[str]], int]
 
 
 class Finding(Exception):
@@ -194,7 +198,7 @@ def unpacked(archive: Path, scratch: Path) -> dict[str, dict[str, object]]:
     return results
 
 
-def try_one(name: str, data: bytes, mode: str, scratch: Path) -> bool:
+def try_one(name: str, data: bytes, mode: str, scratch: Path, main: Main) -> bool:
     """Whether it was accepted; raises Finding."""
     for folder in ("model", "scripts"):
         (scratch / folder).mkdir()
@@ -209,7 +213,7 @@ def try_one(name: str, data: bytes, mode: str, scratch: Path) -> bool:
     output, errors = io.StringIO(), io.StringIO()
     signal.alarm(HANG_SECONDS)
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-        exit_code = mims_package.main(arguments)
+        exit_code = main(arguments)
     signal.alarm(0)
     if "Traceback" in errors.getvalue() or exit_code not in (0, 3):
         raise Finding(f"exit code {exit_code}: {errors.getvalue()}")
@@ -230,8 +234,10 @@ def try_one(name: str, data: bytes, mode: str, scratch: Path) -> bool:
     return True
 
 
-def fuzz(seconds: float, seed: int, most: int = sys.maxsize) -> tuple[int, int]:
-    """(tried, accepted)."""
+def fuzz(
+    seconds: float, seed: int, most: int = sys.maxsize, mains: Sequence[Main] = (mims_package.main,)
+) -> tuple[int, int]:
+    """(tried, accepted); each of ``mains`` in turn."""
     deadline = time.monotonic() + seconds
     tried = accepted = 0
     while time.monotonic() < deadline and tried < most:
@@ -240,7 +246,7 @@ def fuzz(seconds: float, seed: int, most: int = sys.maxsize) -> tuple[int, int]:
         mode = rng.choice(["auto", "auto", "stream"])
         scratch = Path(tempfile.mkdtemp(prefix="fuzz-"))
         try:
-            accepted += try_one(name, data, mode, scratch)
+            accepted += try_one(name, data, mode, scratch, mains[tried % len(mains)])
         except Exception as error:
             finding = Path(tempfile.gettempdir()) / f"finding-{seed}-{tried}-{name}"
             finding.write_bytes(data)

@@ -28,9 +28,12 @@ def large_model() -> bytes:
     return a.gz(a.tar(a.file("model.bin", weights * 32)), level=1)
 
 
-def start(bench: Bench, *more: str) -> subprocess.Popen[str]:
+def start(bench: Bench, program: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        bench.command(*more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        bench.command(*more, program=program),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -41,14 +44,14 @@ def seconds_of_a_run(bench: Bench, *more: str) -> float:
 
 
 @pytest.mark.parametrize("mode", ["splice", "stream"])
-def test_killed_at_any_moment_it_leaves_nothing_or_everything(bench, large_model, mode):
+def test_killed_at_any_moment_it_leaves_nothing_or_everything(bench, programs, large_model, mode):
     bench.put_model(large_model)
     whole = seconds_of_a_run(bench, "--mode", mode)
     package = bench.archive.read_bytes()
     moments = random.Random(7)
     finished = 0
-    for _ in range(20):
-        process = start(bench, "--mode", mode)
+    for number in range(20):
+        process = start(bench, programs[("folder", "zip")[number % 2]], "--mode", mode)
         time.sleep(moments.uniform(0, whole * 1.1))
         process.kill()
         process.communicate()
@@ -64,11 +67,10 @@ def test_killed_at_any_moment_it_leaves_nothing_or_everything(bench, large_model
 
 
 @pytest.mark.parametrize("mode", ["splice", "stream"])
-def test_sigterm_stops_it_with_a_reason_and_no_output(bench, large_model, mode):
+def test_sigterm_stops_it_with_a_reason_and_no_output(bench, staged_zip, large_model, mode):
     bench.put_model(large_model)
-    whole = seconds_of_a_run(bench, "--mode", mode)
-    process = start(bench, "--mode", mode)
-    time.sleep(whole * 0.5)
+    process = start(bench, staged_zip, "--mode", mode)
+    assert process.stdout.readline().startswith("mims_package 1.")  # its work begins
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=20)
     assert process.returncode == 143
@@ -131,12 +133,13 @@ def test_sigterm_after_the_report_does_not_call_a_success_a_failure(bench):
     assert bench.leftovers() == ["output/model.tar.gz", "report/package_report.json"]
 
 
-def test_sigterm_at_any_moment_is_answered_at_once(bench, large_model):
+def test_sigterm_at_any_moment_is_answered_at_once(bench, programs, large_model):
     bench.put_model(large_model)
     whole = seconds_of_a_run(bench, "--mode", "stream")
     moments = random.Random(3)
-    for _ in range(12):
-        process = start(bench, "--mode", moments.choice(["splice", "stream"]))
+    for number in range(12):
+        program = programs[("folder", "zip")[number % 2]]
+        process = start(bench, program, "--mode", moments.choice(["splice", "stream"]))
         time.sleep(moments.uniform(0.15, whole))
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)

@@ -19,9 +19,15 @@ from dataclasses import dataclass
 import pytest
 
 from . import archives as a
-from .conftest import Bench
+from .conftest import Bench, Main
 
 GOOD = a.file("model.bin")
+
+
+@pytest.fixture(params=["modules", "zip"])
+def main(request: pytest.FixtureRequest, mains: dict[str, Main]) -> Main:
+    """Every case meets the modules and the zip of them that ships."""
+    return mains[request.param]
 
 
 @dataclass

@@ -34,28 +34,30 @@ def interpreters() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("mode", ["splice", "stream"])
-def test_every_python_writes_the_same_bytes_and_the_same_report(bench, mode):
+def test_every_python_writes_the_same_bytes_and_the_same_report(bench, programs, mode):
     bench.put_model(a.gz(a.tar(a.file("model.bin", b"text " * 100_000), a.file("é/" + "n" * 99))))
     bench.script("lib/naïve-" + "n" * 120 + ".py", "x = 1\n" * 1000)
     bench.put_extra("calibration/table.json", "{}")
     packages, reports = {}, {}
-    for version, program in interpreters().items():
-        result = bench.run_process("--mode", mode, "--paranoid", python=program)
-        assert (result.exit_code, result.stderr) == (0, ""), version
-        packages[version] = bench.archive.read_bytes()
+    runs = [(python, form) for python in interpreters().items() for form in programs.items()]
+    for (version, python), (form, program) in runs:
+        result = bench.run_process("--mode", mode, "--paranoid", python=python, program=program)
+        assert (result.exit_code, result.stderr) == (0, ""), (version, form)
+        packages[version, form] = bench.archive.read_bytes()
         report = bench.report
         del report["seconds"], report["bytes_per_second"]
-        reports[version] = json.dumps(report)
+        reports[version, form] = json.dumps(report)
     assert len(set(packages.values())) == 1, list(packages)
     assert len(set(reports.values())) == 1
 
 
 @pytest.mark.parametrize("broken", [a.gz(a.MODEL)[:-9], a.gz(a.MODEL, crc=1), b"no archive"])
-def test_every_python_gives_the_same_reason(bench, broken):
+def test_every_python_gives_the_same_reason(bench, programs, broken):
     bench.put_model(broken)
     messages = set()
-    for program in interpreters().values():
-        result = bench.run_process(python=program)
+    for number, python in enumerate(interpreters().values()):
+        program = list(programs.values())[number % len(programs)]
+        result = bench.run_process(python=python, program=program)
         assert result.exit_code == 3
         assert "Traceback" not in result.stderr
         messages.add(result.message)
