@@ -43,7 +43,7 @@ snapshots: setup  ## Accept the template and the definition as they are now
 
 .PHONY: schema
 schema: setup  ## Write the JSON schema and the README's table of the settings
-	@python -m model_packaging.step.schema README.md
+	@python -m model_packaging.step.settings.schema README.md
 
 .PHONY: findings
 findings: setup  ## List what the rule packs find in each stage, and why it is accepted (STAGE=prod)

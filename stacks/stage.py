@@ -16,9 +16,9 @@ from pydantic import (
 )
 
 from model_packaging.step import InvalidConfigError
+from model_packaging.step.sdk.sklearn_image import require_region
 from model_packaging.step.service_model import closest
-from model_packaging.step.sklearn_image import require_region
-from model_packaging.step.values import InstanceType, SageMakerShape, Subnets
+from model_packaging.step.settings.setting_types import InstanceType, SageMakerShape, Subnets
 
 TriggerKind = Literal["upload", "training-job", "upload-or-training-job"]
 

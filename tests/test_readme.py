@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from model_packaging.step.schema import config_table
+from model_packaging.step.settings.schema import config_table
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()

@@ -29,7 +29,7 @@ from model_packaging.step import (
 )
 from model_packaging.step.definition_store import DefinitionStore
 from model_packaging.step.s3_location import S3Location
-from model_packaging.step.sklearn_image import (
+from model_packaging.step.sdk.sklearn_image import (
     image_accounts,
     image_repository,
     image_uri,

@@ -9,7 +9,8 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from model_packaging import PackageStepConfig
-from model_packaging.step import InvalidConfigError, contract, packager, schema, service_model
+from model_packaging.step import InvalidConfigError, contract, packager, service_model
+from model_packaging.step.settings import schema
 
 Settings = dict[str, Any]
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from model_packaging import PackageStepConfig
-from model_packaging.step import InvalidConfigError, config
+from model_packaging.step import InvalidConfigError
 from model_packaging.step.packager import own_packager
+from model_packaging.step.settings import package_step_config
 
 PROJECT = Path(__file__).parents[2]
 
@@ -42,7 +43,7 @@ def test_a_library_that_lost_its_packager_says_what_to_do(
     library = tmp_path / "site-packages" / "model_packaging"
     with pytest.raises(FileNotFoundError, match="install model-packaging again, from a wheel"):
         own_packager(library)
-    monkeypatch.setattr(config, "own_packager", lambda: own_packager(library))
+    monkeypatch.setattr(package_step_config, "own_packager", lambda: own_packager(library))
     expected = "processing_source_dir: None is given, but the library's own packager is not in"
     with pytest.raises(InvalidConfigError, match=expected):
         PackageStepConfig(pipeline_name="churn", bucket="artifacts", source_dir=scripts)

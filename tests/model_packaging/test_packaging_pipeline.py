@@ -23,7 +23,7 @@ from model_packaging import (
     StepContext,
     UpstreamModel,
 )
-from model_packaging.step.sklearn_image import image_uri
+from model_packaging.step.sdk.sklearn_image import image_uri
 from tests.definitions import definition_of, resolve
 from tests.policies import ACCOUNT, REGION, Deployed, Request, is_allowed
 

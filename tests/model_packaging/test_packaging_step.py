@@ -16,7 +16,7 @@ from model_packaging.step import (
     render_definition,
 )
 from model_packaging.step.request import check_requests
-from model_packaging.step.retries import Fault
+from model_packaging.step.settings.retry_policy import Fault
 
 ROLE = "arn:aws:iam::111122223333:role/packaging-job"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "packager" / "mims_package.py"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from model_packaging.step import contract
-from model_packaging.step.config import PackageStepConfig
-from model_packaging.step.offline import offline_session
+from model_packaging.step.sdk.offline import offline_session
+from model_packaging.step.settings.package_step_config import PackageStepConfig
 
 if TYPE_CHECKING:
     from sagemaker.core.workflow.pipeline_context import PipelineSession

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_packaging.step import contract
-from model_packaging.step.offline import offline
+from model_packaging.step.sdk.offline import offline
 
 # API reference of StartPipelineExecution: Parameter.
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9])*")

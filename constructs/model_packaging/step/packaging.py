@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from model_packaging.step import contract
 from model_packaging.step.builder_base import StepBuilderBase
-from model_packaging.step.config import PackageStepConfig
-from model_packaging.step.offline import offline
-from model_packaging.step.values import s3_uri
+from model_packaging.step.sdk.offline import offline
+from model_packaging.step.settings.package_step_config import PackageStepConfig
+from model_packaging.step.settings.setting_types import s3_uri
 
 if TYPE_CHECKING:
     from sagemaker.core.shapes import ProcessingInput, ProcessingOutput
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sagemaker.mlops.workflow.retry import SageMakerJobStepRetryPolicy, StepRetryPolicy
     from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, Step
 
-    from model_packaging.step.sklearn_processor import SKLearnProcessor
+    from model_packaging.step.sdk.sklearn_processor import SKLearnProcessor
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
     def _create_processor(self) -> "SKLearnProcessor":
         from sagemaker.core.network import NetworkConfig
 
-        from model_packaging.step.sklearn_processor import SKLearnProcessor
+        from model_packaging.step.sdk.sklearn_processor import SKLearnProcessor
 
         config = self.config
         pipeline = self._sanitize_name_for_sagemaker(config.pipeline_name, _BASE_JOB_NAME_LIMIT)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sagemaker.core.processing import ScriptProcessor
 
-from model_packaging.step.sklearn_image import image_uri as sklearn_image_uri
+from model_packaging.step.sdk.sklearn_image import image_uri as sklearn_image_uri
 
 
 class SKLearnProcessor(ScriptProcessor):  # type: ignore[misc]  # the SDK has no types

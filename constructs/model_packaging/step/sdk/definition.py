@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from model_packaging.step.offline import offline, offline_session
 from model_packaging.step.request import check_requests
+from model_packaging.step.sdk.offline import offline, offline_session
 
 
 @offline()

@@ -1,6 +1,6 @@
 """Writes down what ``PackageStepConfig`` takes: a JSON schema, and the table of a README.
 
-python -m model_packaging.step.schema [README.md]
+python -m model_packaging.step.settings.schema [README.md]
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
-from model_packaging.step.config import PackageStepConfig
+from model_packaging.step.settings.package_step_config import PackageStepConfig
 
 _TABLE_HEAD = "| setting | default | meaning |\n| --- | --- | --- |\n"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from model_packaging.step.offline import offline
+from model_packaging.step.sdk.offline import offline
 from model_packaging.step.service_model import closest
 
 FRAMEWORK: Final = "sklearn"

@@ -16,11 +16,12 @@ from pydantic import (
     model_validator,
 )
 
-from model_packaging.step import contract, service_model, sklearn_image
-from model_packaging.step.messages import InvalidConfigError
+from model_packaging.step import contract, service_model
 from model_packaging.step.packager import PROGRAM, is_packager, own_packager
-from model_packaging.step.retries import DEFAULT_RETRY_POLICIES, RetryPolicy
-from model_packaging.step.values import (
+from model_packaging.step.sdk import sklearn_image
+from model_packaging.step.settings.invalid_config import InvalidConfigError
+from model_packaging.step.settings.retry_policy import DEFAULT_RETRY_POLICIES, RetryPolicy
+from model_packaging.step.settings.setting_types import (
     BucketName,
     Environment,
     InstancePreferences,

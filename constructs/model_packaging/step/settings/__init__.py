@@ -1,0 +1,1 @@
+"""The settings of one packaging step, in groups; ``PackageStepConfig`` is their one face."""
