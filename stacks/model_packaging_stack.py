@@ -130,7 +130,7 @@ class ModelPackagingStack(Stack):
                 pipeline_description="Joins a trained model with its inference scripts.",
                 pipeline_s3_loc=bucket.s3_url_for_object(f"packaged/{settings.pipeline_name}"),
                 source_dir=PROJECT / settings.inference_scripts,
-                processing_instance_type_small=settings.sizes.instance_type,
+                processing_instance_type=settings.sizes.instance_type,
                 processing_volume_size=settings.sizes.volume_size,
                 max_runtime_in_seconds=settings.sizes.max_runtime_in_seconds,
                 tags=self._tags,

@@ -18,6 +18,8 @@ from pydantic import (
 from model_packaging.step import InvalidConfigError
 from model_packaging.step.sdk.sklearn_image import require_region
 from model_packaging.step.service_model import closest
+from model_packaging.step.settings.instances import DEFAULT_INSTANCE_TYPE, DEFAULT_VOLUME_SIZE
+from model_packaging.step.settings.job import DEFAULT_RUNTIME_IN_SECONDS
 from model_packaging.step.settings.setting_types import InstanceType, SageMakerShape, Subnets
 
 TriggerKind = Literal["upload", "training-job", "upload-or-training-job"]
@@ -68,9 +70,11 @@ class Sizes(_Settings):
         max_runtime_in_seconds: When SageMaker stops the job.
     """
 
-    instance_type: InstanceType = "ml.m5.2xlarge"
-    volume_size: int = Field(default=500, ge=10, le=1000)
-    max_runtime_in_seconds: Annotated[int, SageMakerShape("ProcessingMaxRuntimeInSeconds")] = 86_400
+    instance_type: InstanceType = DEFAULT_INSTANCE_TYPE
+    volume_size: int = Field(default=DEFAULT_VOLUME_SIZE, ge=10, le=1000)
+    max_runtime_in_seconds: Annotated[int, SageMakerShape("ProcessingMaxRuntimeInSeconds")] = (
+        DEFAULT_RUNTIME_IN_SECONDS
+    )
 
 
 class Trigger(_Settings):

@@ -22,7 +22,6 @@ from model_packaging.models.step_context import StepContext
 from model_packaging.roles import PackagingRoles
 from model_packaging.step import (
     MIMSPackagingStepBuilder,
-    ModelSource,
     PackageStepConfig,
     contract,
     render_definition,
@@ -151,27 +150,6 @@ class PackagingPipeline(Construct):
             service="sagemaker", resource="pipeline", resource_name=pipeline_name
         )
 
-    @property
-    def _rendered(self) -> list[str]:
-        """The settings that reach the definition, and so may contain tokens."""
-        config = self._config
-        size = "large" if config.use_large_processing_instance else "small"
-        return [
-            "environment",
-            "extra_inputs",
-            "input_names",
-            "output_kms_key",
-            "output_names",
-            "pipeline_s3_loc",
-            "processing_script_arguments",
-            "security_group_ids",
-            "subnets",
-            "volume_kms_key",
-            "instance_preferences"
-            if config.instance_preferences
-            else f"processing_instance_type_{size}",
-        ]
-
     def _build_asset(self, construct_id: str, path: str) -> s3_assets.Asset:
         # Not .packageignore: the packaging script needs it to leave out more.
         left_out = [pattern for pattern in contract.LEFT_OUT if pattern != ".packageignore"]
@@ -236,37 +214,29 @@ class PackagingPipeline(Construct):
 
     def _render(self) -> dict[str, Any]:
         hide = self._bridge.hide
-        inputs: dict[str, Any] = {
-            "role": self._bridge.hide_role(self.roles.job_role.role_arn),
-            "packaging_script_uri": hide(_s3_uri(self._packaging_script)),
-            "inference_scripts_uri": hide(_s3_uri(self._inference_scripts)),
-            "extra_input_uris": {
-                name: hide(_s3_uri(asset)) for name, asset in self._extra_inputs.items()
-            },
-            "image_uri": hide(self._image_uri()),
-        }
-        hidden = {name: hide(getattr(self._config, name)) for name in self._rendered}
-        told = {"author": None, "current_date": None, "pipeline_version": None}
-        hidden |= told | {"tags": hide(self._config.get_tags())}
-        config = self._config.model_copy(update=hidden)
+        builder = MIMSPackagingStepBuilder(
+            self._config,
+            role=self._bridge.hide_role(self.roles.job_role.role_arn),
+            packaging_script_uri=hide(_s3_uri(self._packaging_script)),
+            inference_scripts_uri=hide(_s3_uri(self._inference_scripts)),
+            extra_input_uris={name: _s3_uri(asset) for name, asset in self._extra_inputs.items()},
+            image_uri=hide(self._image_uri()),
+            hide=hide,
+        )
+        model = self.model.rendered_from
 
-        def render(source: ModelSource) -> dict[str, Any]:
-            builder = MIMSPackagingStepBuilder(config, environment=source.environment, **inputs)
+        def render() -> dict[str, Any]:
+            source = self.model.bind(StepContext(self._bridge, kept=model is not None))
             return render_definition(
                 # The definition does not hold the name.
                 "pipeline" if Token.is_unresolved(self.pipeline_name) else self.pipeline_name,
                 parameters=source.parameters,
-                steps=[*source.steps, builder.create_step(source.uri, source.steps)],
+                steps=[*source.steps, builder.create_step(source, source.steps)],
                 unknown=self._bridge.PLACEHOLDER,
             )
 
-        settings = config.model_dump(mode="json", exclude={"source_dir", "processing_source_dir"})
-        model = self.model.rendered_from
-        made_from = None if model is None else {"config": settings, **inputs, "model": model}
-        definition: dict[str, Any] = self._store.get(
-            made_from,
-            lambda: render(self.model.bind(StepContext(self._bridge, kept=model is not None))),
-        )
+        made_from = None if model is None else {"step": builder.rendered_from, "model": model}
+        definition: dict[str, Any] = self._store.get(made_from, render)
         self._allow_upstream_jobs(definition)
         return definition
 

@@ -35,7 +35,12 @@ class StepBuilderBase(ABC):
     ) -> None:
         self.config = config
         self.role = role
-        self.session = sagemaker_session or offline_session()
+        self._session = sagemaker_session
+
+    @property
+    def session(self) -> "PipelineSession":
+        """Session of the SDK objects."""
+        return self._session or offline_session()
 
     @abstractmethod
     def validate_configuration(self) -> None:

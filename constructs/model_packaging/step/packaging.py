@@ -2,12 +2,14 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_packaging.step import contract
 from model_packaging.step.builder_base import StepBuilderBase
+from model_packaging.step.model_source import ModelSource
+from model_packaging.step.packaging_values import PackagingValues
 from model_packaging.step.sdk.offline import offline
 from model_packaging.step.settings.package_step_config import PackageStepConfig
 from model_packaging.step.settings.setting_types import s3_uri
@@ -43,6 +45,8 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         environment: Environment variables of the job beside the configuration's; values may be
             SDK expressions.
         sagemaker_session: Session of the SDK objects. Default: the offline session.
+        hide: Makes a setting fit for the SDK that holds what is known at deployment only: the CDK
+            half's ``DefinitionBridge.hide``. Default: settings are given to the SDK as they are.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         image_uri: str | None = None,
         environment: Mapping[str, Any] | None = None,
         sagemaker_session: "PipelineSession | None" = None,
+        hide: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         super().__init__(config, role=role, sagemaker_session=sagemaker_session)
         self.region = region or config.aws_region
@@ -66,7 +71,20 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         self.packaging_script_uri = packaging_script_uri
         self.inference_scripts_uri = inference_scripts_uri
         self.extra_input_uris = dict(extra_input_uris or {})
-        self.environment = {**config.environment, **(environment or {})}
+        self.environment = dict(environment or {})
+        self._values = PackagingValues.of(config, self.extra_input_uris, hide)
+
+    @property
+    def rendered_from(self) -> dict[str, Any]:
+        """All that the step depends on besides its model, as JSON."""
+        return {
+            "values": self._values.as_json(),
+            "role": self.role,
+            "packaging_script_uri": self.packaging_script_uri,
+            "inference_scripts_uri": self.inference_scripts_uri,
+            "region": self.region,
+            "image_uri": self.image_uri,
+        }
 
     @property
     def package_report(self) -> "PropertyFile":
@@ -76,7 +94,7 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
 
             return PropertyFile(
                 name=contract.PACKAGE_REPORT_PROPERTY_FILE,
-                output_name=self.config.get_output_names()[contract.PACKAGE_REPORT_OUTPUT],
+                output_name=self._values.output_names[contract.PACKAGE_REPORT_OUTPUT],
                 path=contract.REPORT_NAME,
             )
 
@@ -135,7 +153,8 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
 
         Args:
             model_artifacts_input_source: S3 URI of the model: a string, a pipeline parameter, a
-                ``Join``, or an upstream step's ``properties``.
+                ``Join``, or an upstream step's ``properties``; or a :class:`ModelSource`, which
+                tells what else comes with it.
             dependencies: Steps, or their names, that must have succeeded before.
 
         Returns:
@@ -146,28 +165,29 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                 the source is no S3 URI, or SageMaker would refuse the job.
         """
         self.validate_configuration()
-        if not hasattr(model_artifacts_input_source, "expr"):  # no SDK expression
-            _require_s3_uri("model_artifacts_input_source", model_artifacts_input_source)
+        source = model_artifacts_input_source
+        if not isinstance(source, ModelSource):
+            source = ModelSource(uri=source)
+        if not hasattr(source.uri, "expr"):  # no SDK expression
+            _require_s3_uri("model_artifacts_input_source", source.uri)
         if dependencies is not None and not isinstance(dependencies, (list, tuple)):
             shown = repr(getattr(dependencies, "name", dependencies))
             raise ValueError(f"dependencies: {shown} is one step; write it as a list, [{shown}]")
-        logger.debug(
-            "%s packages %s", self._get_step_name("Package"), _shown(model_artifacts_input_source)
-        )
-        return self._build_step(model_artifacts_input_source, list(dependencies or ()))
+        logger.debug("%s packages %s", self._get_step_name("Package"), _shown(source.uri))
+        return self._build_step(source, list(dependencies or ()))
 
     @offline()
     def _build_step(
-        self, model_artifacts_input_source: Any, dependencies: "list[Step | str]"
+        self, source: ModelSource, dependencies: "list[Step | str]"
     ) -> "ProcessingStep":
         from sagemaker.mlops.workflow.steps import ProcessingStep
 
-        processor = self._create_processor()
+        processor = self._create_processor(source.environment)
         return ProcessingStep(
             name=self._get_step_name("Package"),
             step_args=processor.run(
                 code=self.packaging_script_uri,
-                inputs=self._get_processing_inputs(model_artifacts_input_source),
+                inputs=self._get_processing_inputs(source.uri),
                 outputs=self._get_processing_outputs(),
                 arguments=self._get_job_arguments(),
             ),
@@ -184,55 +204,55 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         return self.create_step(model_data, dependencies)
 
     @offline()
-    def _create_processor(self) -> "SKLearnProcessor":
+    def _create_processor(self, environment: Mapping[str, Any] | None = None) -> "SKLearnProcessor":
         from sagemaker.core.network import NetworkConfig
 
         from model_packaging.step.sdk.sklearn_processor import SKLearnProcessor
 
-        config = self.config
-        pipeline = self._sanitize_name_for_sagemaker(config.pipeline_name, _BASE_JOB_NAME_LIMIT)
-        preferences = [{"InstanceType": name} for name in config.instance_preferences]
+        values = self._values
+        name = self._sanitize_name_for_sagemaker(self.config.pipeline_name, _BASE_JOB_NAME_LIMIT)
+        preferences = [{"InstanceType": name} for name in values.instance_preferences]
+        variables = {**values.environment, **self.environment, **(environment or {})}
         return SKLearnProcessor(
-            config.processing_framework_version,
+            values.processing_framework_version,
             region=self.region,
             image_uri=self.image_uri,
             role=self.role,
-            instance_count=config.processing_instance_count,
-            instance_type=None if preferences else config.get_instance_type(),
+            instance_count=values.processing_instance_count,
+            instance_type=values.instance_type,
             instance_preferences=preferences or None,
-            volume_size_in_gb=config.processing_volume_size,
-            volume_kms_key=config.volume_kms_key,
-            output_kms_key=config.output_kms_key,
-            max_runtime_in_seconds=config.max_runtime_in_seconds,
-            base_job_name=f"{pipeline}-mims-pkg",
-            env=self.environment or None,
-            tags=[{"Key": key, "Value": value} for key, value in config.get_tags().items()] or None,
+            volume_size_in_gb=values.processing_volume_size,
+            volume_kms_key=values.volume_kms_key,
+            output_kms_key=values.output_kms_key,
+            max_runtime_in_seconds=values.max_runtime_in_seconds,
+            base_job_name=f"{name}-mims-pkg",
+            env=variables or None,
+            tags=[{"Key": key, "Value": value} for key, value in values.tags.items()] or None,
             network_config=NetworkConfig(
-                enable_network_isolation=config.enable_network_isolation,
-                subnets=list(config.subnets) or None,
-                security_group_ids=list(config.security_group_ids) or None,
+                enable_network_isolation=values.enable_network_isolation,
+                subnets=list(values.subnets) or None,
+                security_group_ids=list(values.security_group_ids) or None,
             ),
             sagemaker_session=self.session,
         )
 
     def _get_job_arguments(self) -> list[str]:
-        config = self.config
+        values = self._values
         return [
             *contract.script_arguments(
-                config.inference_entry_point,
-                mode=config.packaging_mode,
-                existing_code=config.existing_code,
-                zipped_extras=sorted(self.extra_input_uris),
+                values.inference_entry_point,
+                mode=values.packaging_mode,
+                existing_code=values.existing_code,
+                zipped_extras=values.zipped_extras,
             ),
-            *config.processing_script_arguments,
+            *values.processing_script_arguments,
         ]
 
     @offline()
     def _get_processing_inputs(self, model: Any) -> "list[ProcessingInput]":
         from sagemaker.core.shapes import ProcessingInput, ProcessingS3Input
 
-        names = self.config.get_input_names()
-        extras = {**self.config.extra_inputs, **self.extra_input_uris}
+        names, extras = self._values.input_names, self._values.extra_inputs
         return [
             ProcessingInput(
                 input_name=name,
@@ -258,7 +278,7 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
     def _get_processing_outputs(self) -> "list[ProcessingOutput]":
         from sagemaker.core.shapes import ProcessingOutput, ProcessingS3Output
 
-        names = self.config.get_output_names()
+        names = self._values.output_names
         return [
             ProcessingOutput(
                 output_name=names[output],
@@ -287,8 +307,8 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         from sagemaker.core.workflow.execution_variables import ExecutionVariables
         from sagemaker.core.workflow.functions import Join
 
-        prefix = f"{self.config.pipeline_s3_loc}/{self._get_step_name('Package')}"
-        if not self.config.output_per_execution:
+        prefix = f"{self._values.pipeline_s3_loc}/{self._get_step_name('Package')}"
+        if not self._values.output_per_execution:
             return f"{prefix}/{folder}"
         # Events may be delivered twice; two executions must not write to the same place.
         return Join(on="/", values=[prefix, ExecutionVariables.PIPELINE_EXECUTION_ID, folder])
@@ -297,9 +317,9 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
     def _get_cache_config(self) -> "CacheConfig | None":
         from sagemaker.mlops.workflow.steps import CacheConfig
 
-        if not self.config.enable_caching_package_step:
+        if not self._values.enable_caching_package_step:
             return None
-        return CacheConfig(enable_caching=True, expire_after=self.config.cache_expires_after)
+        return CacheConfig(enable_caching=True, expire_after=self._values.cache_expires_after)
 
     @offline()
     def _get_retry_policies(self) -> "list[StepRetryPolicy | SageMakerJobStepRetryPolicy]":
@@ -311,7 +331,7 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         )
 
         policies = []
-        for policy in self.config.retry_policies:
+        for policy in self._values.retry_policies:
             kind, faults = StepRetryPolicy, StepExceptionTypeEnum
             if policy.of_the_job:
                 kind, faults = SageMakerJobStepRetryPolicy, SageMakerJobExceptionTypeEnum

@@ -1,0 +1,49 @@
+"""What is packaged: the scripts, further inputs, and how."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from model_packaging.step.settings.setting_types import Location, RelativePath, extra_input_name
+from model_packaging.step.settings.settings_group import SettingsGroup
+
+
+class ContentSettings(SettingsGroup):
+    """What is packaged: the scripts, further inputs, and how."""
+
+    source_dir: Path | None = Field(
+        default=None,
+        description="Folder of the inference scripts that ship in code/. Default: "
+        "processing_source_dir, if that is given and has no `__main__.py`.",
+    )
+    inference_entry_point: RelativePath = Field(
+        default="inference.py",
+        description="Script in source_dir that the hosting container starts with.",
+    )
+    extra_inputs: dict[Annotated[str, AfterValidator(extra_input_name)], Location] = Field(
+        default={},
+        description="Further content of the package, by the folder it lands in: an S3 prefix, or "
+        "a folder here.",
+    )
+    packaging_mode: Literal["auto", "splice", "stream"] = Field(
+        default="auto",
+        description="`splice` copies the compressed model, `stream` recompresses it, `auto` "
+        "splices where it can.",
+    )
+    existing_code: Literal["replace", "overlay", "refuse"] = Field(
+        default="replace",
+        description="What becomes of files that the model already has in code/.",
+    )
+
+    def problems(self) -> list[str]:
+        """See :meth:`SettingsGroup.problems`."""
+        return [
+            *super().problems(),
+            *(
+                f"extra_inputs: {name!r} is the file {str(place)!r}; name a folder, whose content "
+                f"lands in {name}/"
+                for name, place in self.extra_inputs.items()
+                if isinstance(place, Path) and not place.is_dir()
+            ),
+        ]

@@ -1,0 +1,83 @@
+"""The processing job: its container, environment, names and tags."""
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, field_validator
+
+from model_packaging.step import contract
+from model_packaging.step.sdk import sklearn_image
+from model_packaging.step.settings.setting_types import (
+    Environment,
+    LiteralText,
+    Name,
+    SageMakerShape,
+    Tags,
+)
+from model_packaging.step.settings.settings_group import SettingsGroup
+
+DEFAULT_RUNTIME_IN_SECONDS: Final = 86_400  # SageMaker's own ("ProcessingStoppingCondition")
+
+
+def _known_names(*known: str) -> AfterValidator:
+    def check(names: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(set(names) - set(known)):
+            raise ValueError(f"{unknown[0]!r} is not a name here; write {' or '.join(known)}")
+        return names
+
+    return AfterValidator(check)
+
+
+class JobSettings(SettingsGroup):
+    """The processing job: its container, environment, names and tags."""
+
+    processing_framework_version: LiteralText = Field(
+        default="1.2-1", description="Version of SageMaker's scikit-learn container."
+    )
+    max_runtime_in_seconds: (
+        Annotated[int, SageMakerShape("ProcessingMaxRuntimeInSeconds")] | None
+    ) = Field(default=None, description="When SageMaker stops the job. Default: after 24 hours.")
+    environment: Environment = Field(
+        default={}, description="Environment variables of the job. Names in MIMS_ are the step's."
+    )
+    input_names: Annotated[
+        dict[str, Name], _known_names(contract.MODEL_INPUT, contract.INFERENCE_SCRIPTS_INPUT)
+    ] = Field(
+        default={
+            contract.MODEL_INPUT: contract.MODEL_INPUT,
+            contract.INFERENCE_SCRIPTS_INPUT: contract.INFERENCE_SCRIPTS_INPUT,
+        },
+        description="Name of each input in the definition.",
+    )
+    output_names: Annotated[
+        dict[str, Name],
+        _known_names(contract.PACKAGED_MODEL_OUTPUT, contract.PACKAGE_REPORT_OUTPUT),
+    ] = Field(
+        default={
+            contract.PACKAGED_MODEL_OUTPUT: contract.PACKAGED_MODEL_OUTPUT,
+            contract.PACKAGE_REPORT_OUTPUT: contract.PACKAGE_REPORT_OUTPUT,
+        },
+        description="Name of each output in the definition.",
+    )
+    tags: Tags = Field(default={}, description="Tags of the pipeline and of its jobs.")
+
+    @field_validator("processing_framework_version")
+    @classmethod
+    def _version_has_a_container(cls, value: str) -> str:
+        sklearn_image.require_version(value)
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _variables_are_free(cls, value: dict[str, str]) -> dict[str, str]:
+        if taken := sorted(name for name in value if name.startswith("MIMS_")):
+            raise ValueError(f"{taken[0]!r} is a name of the step's own; drop the prefix MIMS_")
+        return value
+
+    def get_input_names(self) -> dict[str, str]:
+        """Name of each input in the definition, by its name in this library."""
+        return dict(self.input_names)
+
+    def get_output_names(self) -> dict[str, str]:
+        """Name of each output in the definition, by its name in this library."""
+        # The predecessor's configurations do not name the report.
+        return {contract.PACKAGE_REPORT_OUTPUT: contract.PACKAGE_REPORT_OUTPUT, **self.output_names}
