@@ -51,7 +51,7 @@ findings: setup  ## List what the rule packs find in each stage, and why it is a
 
 .PHONY: golden
 golden: setup  ## Render the golden files again with SageMaker SDK 2.257.7
-	@python -m tests.golden.regenerate
+	@python -m tests.rendered_by_sdk_2.regenerate
 
 .PHONY: fuzz
 fuzz: setup  ## Feed the packaging script mutated archives (SECONDS=60)

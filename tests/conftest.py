@@ -51,7 +51,7 @@ LONG = (
     "tests/local_aws/test_executions.py",
     "tests/scripts/test_properties.py",
     "tests/model_packaging/test_packaging_step.py",
-    "tests/model_packaging/test_golden.py",
+    "tests/model_packaging/test_same_as_sdk_2.py",
     "tests/model_packaging/test_packaging_pipeline.py",
     "tests/local_aws/test_resources.py",
     "tests/model_packaging/test_definition_store.py",

@@ -1,4 +1,4 @@
-"""The rendered definition against the one that SageMaker SDK v2 renders (``tests/golden``)."""
+"""The rendered definition against what SageMaker SDK v2 renders (``rendered_by_sdk_2``)."""
 
 import functools
 import json
@@ -11,9 +11,9 @@ import pytest
 
 from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
 from model_packaging.step import offline, offline_session, render_definition
-from tests.golden import configurations as golden
-from tests.golden.configurations import CONFIGURATIONS, Configuration
-from tests.golden.differences import ABSENT, DIFFERENCES, Difference
+from tests.rendered_by_sdk_2 import configurations as golden
+from tests.rendered_by_sdk_2.configurations import CONFIGURATIONS, Configuration
+from tests.rendered_by_sdk_2.differences import ABSENT, DIFFERENCES, Difference
 
 FOLDER = Path(golden.__file__).parent
 PROJECT = FOLDER.parents[1]

@@ -1,6 +1,6 @@
 """Renders every configuration as a user of SageMaker SDK v2 would write it.
 
-    python -m tests.golden.render_with_v2     # with the Python of an environment that has it
+    python -m tests.rendered_by_sdk_2.render_with_v2  # with the Python of an environment of it
 
 Knows nothing of this library: names, paths and defaults are those that it promises its users.
 """
@@ -58,7 +58,7 @@ from sagemaker.workflow.steps import (  # noqa: E402
     TrainingStep,
 )
 
-from tests.golden.configurations import (  # noqa: E402
+from tests.rendered_by_sdk_2.configurations import (  # noqa: E402
     CONFIGURATIONS,
     INFERENCE_SCRIPTS_URI,
     SDK_VERSION,
@@ -187,6 +187,7 @@ class Rendering:
             instance_type = given("processing_instance_type_large", "ml.m5.4xlarge")
         else:
             instance_type = given("processing_instance_type_small", "ml.m5.2xlarge")
+        instance_type = given("processing_instance_type", instance_type)
         if preferences := given("instance_preferences"):
             instance_type = preferences[0]  # this SDK knows one type only
         environment = {

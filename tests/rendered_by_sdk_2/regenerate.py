@@ -1,6 +1,6 @@
 """Writes the golden files anew, in an environment of their own below ``.cache/golden``.
 
-    python -m tests.golden.regenerate
+    python -m tests.rendered_by_sdk_2.regenerate
 
 Needs the package index on first use, later no network. The product never depends on SDK v2.
 """
@@ -10,7 +10,7 @@ import sys
 import venv
 from pathlib import Path
 
-from tests.golden.configurations import SDK_VERSION
+from tests.rendered_by_sdk_2.configurations import SDK_VERSION
 
 PROJECT = Path(__file__).parents[2]
 ENVIRONMENT = PROJECT / ".cache" / "golden"
@@ -33,7 +33,7 @@ def python_with_v2() -> Path:
 
 
 def main() -> None:
-    renderer = [python_with_v2(), "-m", "tests.golden.render_with_v2"]
+    renderer = [python_with_v2(), "-m", "tests.rendered_by_sdk_2.render_with_v2"]
     sys.exit(subprocess.run(renderer, cwd=PROJECT, check=False).returncode)
 
 

@@ -171,6 +171,7 @@ CONFIGURATIONS = (
             "environment": {"LOG_LEVEL": "debug", "EMPTY": ""},
         },
     ),
+    Configuration("own-instance-type", {"processing_instance_type": "ml.c5.xlarge"}),
     Configuration(
         "instance-preferences", {"instance_preferences": ["ml.m5.2xlarge", "ml.m5.4xlarge"]}
     ),
