@@ -34,8 +34,20 @@ demo: setup  ## Package a model on the local AWS (MODEL=archive SCRIPTS=folder f
 	@python -m operations demo $(if $(MODEL),--model "$(MODEL)") $(if $(SCRIPTS),--scripts "$(SCRIPTS)")
 
 .PHONY: test
-test: setup  ## Run all tests
-	@pytest -n 2 --dist loadfile $(ARGS)
+test: setup  ## Run all tests (COVERAGE=1 to measure branch coverage, which may not fall)
+	@pytest -n 2 --dist loadfile $(if $(COVERAGE),--cov --cov-report=term) $(ARGS)
+
+.PHONY: quick
+quick: setup  ## Check style and types, and run the tests that take seconds
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@pytest -q tests/test_structure.py tests/test_guards.py tests/scripts/test_parts.py \
+	  tests/model_packaging/test_config.py tests/model_packaging/test_contract.py
+
+.PHONY: hooks
+hooks: setup  ## Run `make quick` before each of your commits
+	@pre-commit install
 
 .PHONY: snapshots
 snapshots: setup  ## Accept the template and the definition as they are now

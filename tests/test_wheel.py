@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mims_engine import contract as packager
 
 from model_packaging.step import contract, definition_store
 from tests.definitions import definition_of
@@ -80,6 +81,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
     )
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", dist, cwd=PROJECT)
     [wheel] = dist.iterdir()
+    assert wheel.name.startswith(f"model_packaging-{packager.VERSION}-"), "one version for all"
     venv.create(environment, with_pip=False, symlinks=True)
     python = environment / "bin" / "python"
     install = ("uv", "pip", "install", "--offline", "--no-index", "--no-deps", "--no-cache")
