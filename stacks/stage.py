@@ -20,7 +20,7 @@ from model_packaging.step.sdk.sklearn_image import require_region
 from model_packaging.step.service_model import closest
 from model_packaging.step.settings.instances import DEFAULT_INSTANCE_TYPE, DEFAULT_VOLUME_SIZE
 from model_packaging.step.settings.job import DEFAULT_RUNTIME_IN_SECONDS
-from model_packaging.step.settings.setting_types import InstanceType, SageMakerShape, Subnets
+from model_packaging.step.settings.sagemaker_shapes import InstanceType, SageMakerShape, Subnets
 
 TriggerKind = Literal["upload", "training-job", "upload-or-training-job"]
 

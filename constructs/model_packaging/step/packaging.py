@@ -12,7 +12,7 @@ from model_packaging.step.model_source import ModelSource
 from model_packaging.step.packaging_values import PackagingValues
 from model_packaging.step.sdk.offline import offline
 from model_packaging.step.settings.package_step_config import PackageStepConfig
-from model_packaging.step.settings.setting_types import s3_uri
+from model_packaging.step.settings.s3_names import s3_uri
 
 if TYPE_CHECKING:
     from sagemaker.core.shapes import ProcessingInput, ProcessingOutput

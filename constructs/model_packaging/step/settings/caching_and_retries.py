@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
+from model_packaging.step.settings.durations import Iso8601Duration
 from model_packaging.step.settings.retry_policy import DEFAULT_RETRY_POLICIES, RetryPolicy
-from model_packaging.step.settings.setting_types import Iso8601Duration
 from model_packaging.step.settings.settings_group import SettingsGroup
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from model_packaging.step.settings.setting_types import Location, RelativePath, extra_input_name
+from model_packaging.step.settings.names import RelativePath, extra_input_name
+from model_packaging.step.settings.s3_names import Location
 from model_packaging.step.settings.settings_group import SettingsGroup
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from model_packaging.step.settings.setting_types import KmsKey, SecurityGroups, Subnets
+from model_packaging.step.settings.sagemaker_shapes import KmsKey, SecurityGroups, Subnets
 from model_packaging.step.settings.settings_group import SettingsGroup
 
 

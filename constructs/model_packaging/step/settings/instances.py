@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from model_packaging.step.settings.setting_types import InstancePreferences, InstanceType
+from model_packaging.step.settings.sagemaker_shapes import InstancePreferences, InstanceType
 from model_packaging.step.settings.settings_group import SettingsGroup
 
 DEFAULT_INSTANCE_TYPE: Final = "ml.m5.2xlarge"

@@ -6,14 +6,10 @@ from pydantic import AfterValidator, Field, field_validator
 
 from model_packaging.step import contract
 from model_packaging.step.sdk import sklearn_image
-from model_packaging.step.settings.setting_types import (
-    Environment,
-    LiteralText,
-    Name,
-    SageMakerShape,
-    Tags,
-)
+from model_packaging.step.settings.names import Name
+from model_packaging.step.settings.sagemaker_shapes import Environment, SageMakerShape, Tags
 from model_packaging.step.settings.settings_group import SettingsGroup
+from model_packaging.step.settings.tokens import LiteralText
 
 DEFAULT_RUNTIME_IN_SECONDS: Final = 86_400  # SageMaker's own ("ProcessingStoppingCondition")
 

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from model_packaging.step.packager import PROGRAM
-from model_packaging.step.settings.setting_types import RelativePath, SageMakerShape
+from model_packaging.step.settings.names import RelativePath
+from model_packaging.step.settings.sagemaker_shapes import SageMakerShape
 from model_packaging.step.settings.settings_group import SettingsGroup
 
 

@@ -8,15 +8,11 @@ from pydantic import Field, field_validator
 
 from model_packaging.step.s3_location import S3Location
 from model_packaging.step.sdk import sklearn_image
-from model_packaging.step.settings.setting_types import (
-    BucketName,
-    LiteralText,
-    S3Uri,
-    SageMakerShape,
-    TagValue,
-    Version,
-)
+from model_packaging.step.settings.names import Version
+from model_packaging.step.settings.s3_names import BucketName, S3Uri
+from model_packaging.step.settings.sagemaker_shapes import SageMakerShape, TagValue
 from model_packaging.step.settings.settings_group import SettingsGroup
+from model_packaging.step.settings.tokens import LiteralText
 
 # The predecessor's names of regions.
 REGION_ALIASES: Final[Mapping[str, str]] = {
