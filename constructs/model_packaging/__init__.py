@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from model_packaging.models.training_job import TrainingJobCompleted
     from model_packaging.models.upload_or_training_job import UploadOrTrainingJob
     from model_packaging.models.upstream_steps import UpstreamModel
-    from model_packaging.monitoring import PipelineMonitoring
+    from model_packaging.monitoring.pipeline_monitoring import PipelineMonitoring
+    from model_packaging.monitoring.processing_log_group import ProcessingLogGroup
     from model_packaging.packaging_pipeline import PackagingPipeline
     from model_packaging.pipeline_trigger import PipelineTrigger
-    from model_packaging.processing_log_group import ProcessingLogGroup
     from model_packaging.roles import PackagingRoles
 
 __all__ = [
@@ -63,9 +63,9 @@ _CONSTRUCTS = {
     "ModelUpload": "models.model_upload",
     "PackagingPipeline": "packaging_pipeline",
     "PackagingRoles": "roles",
-    "PipelineMonitoring": "monitoring",
+    "PipelineMonitoring": "monitoring.pipeline_monitoring",
     "PipelineTrigger": "pipeline_trigger",
-    "ProcessingLogGroup": "processing_log_group",
+    "ProcessingLogGroup": "monitoring.processing_log_group",
     "StepContext": "models.step_context",
     "TrainingJobCompleted": "models.training_job",
     "UploadOrTrainingJob": "models.upload_or_training_job",

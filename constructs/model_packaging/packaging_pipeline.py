@@ -12,13 +12,13 @@ from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from model_packaging import metrics
 from model_packaging.definition_bridge import DefinitionBridge
 from model_packaging.existing_pipeline import DeclaredParameters
 from model_packaging.grants import JobType
 from model_packaging.models.model_origin import ModelOrigin
 from model_packaging.models.starts import refuse_loop
 from model_packaging.models.step_context import StepContext
+from model_packaging.monitoring import metrics
 from model_packaging.roles import PackagingRoles
 from model_packaging.step import (
     MIMSPackagingStepBuilder,

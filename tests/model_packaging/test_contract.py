@@ -14,7 +14,9 @@ from model_packaging.step import contract
 @pytest.mark.parametrize(
     "name",
     [
+        "DONE_EVENT",
         "EXTRA_DIR",
+        "FAILED_EVENT",
         "JOB_CONFIG_FILE",
         "LEFT_OUT",
         "MESSAGE_FILE",

@@ -39,6 +39,10 @@ PACKAGE_REPORT_FOLDER: Final = "package_report"
 # The step's property file: what JsonGet reads the report by.
 PACKAGE_REPORT_PROPERTY_FILE: Final = "PackageReport"
 
+# Names of the packager's structured log lines, for metric filters.
+DONE_EVENT: Final = "mims_package.done"
+FAILED_EVENT: Final = "mims_package.failed"
+
 # Never part of the inference scripts, so that running or browsing them changes nothing.
 LEFT_OUT: Final = (
     ".git",

@@ -6,10 +6,10 @@ import contextlib
 import os
 from typing import Iterator, Sequence
 
+from .archive_names import archive_path, disk_name
 from .contract import CODE
 from .errors import BadInput, show
 from .files import is_regular, list_folder, tree
-from .names import archive_path, disk_name
 from .shipped import Folder, Shipped, files_from_zip, shipped_from_disk
 
 

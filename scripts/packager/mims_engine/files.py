@@ -9,9 +9,9 @@ import stat
 import threading
 from typing import IO, Callable, Iterator, NamedTuple
 
+from .archive_names import disk_name
 from .errors import BadInput, show
 from .log import Progress
-from .names import disk_name
 from .sizes import CHUNK, PIECE
 from .threads import CONVEYOR_DEPTH
 

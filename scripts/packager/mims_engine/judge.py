@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .archive_names import MAX_PATH, archive_path, parents
 from .errors import BadInput, CannotSplice, show
 from .name_table import FILE, FOLDER, LINK, NameTable
-from .names import MAX_PATH, archive_path, parents
 from .shipped import Folder
 from .tar_walk import Entry
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 
+from .archive_names import parents
 from .contract import LEFT_OUT
 from .errors import BadInput, show
-from .names import parents
 from .sizes import MIB
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .archive_names import utf8
 from .errors import BadInput, show
-from .names import utf8
 from .tar_format import MAKE_AGAIN, check_range
 
 PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,18}) ").match

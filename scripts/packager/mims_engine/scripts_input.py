@@ -6,11 +6,11 @@ import contextlib
 import os
 from typing import Iterator
 
+from .archive_names import archive_path
 from .contract import CODE
 from .errors import BadInput, show
 from .files import InputFile, is_regular, list_folder, tree
 from .leave_out import LeaveOut, check_ignore_size
-from .names import archive_path
 from .shipped import Folder, Found, Shipped, files_from_zip, shipped_from_disk
 from .sizes import MIB
 

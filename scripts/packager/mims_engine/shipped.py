@@ -9,10 +9,10 @@ import os
 import stat
 from typing import IO, Callable, Iterable, NamedTuple, Tuple
 
+from .archive_names import archive_path, parents
 from .errors import BadInput, show
 from .files import DiskEntry, file_pieces, open_regular
 from .leave_out import check_ignore_size
-from .names import archive_path, parents
 from .tar_format import padding
 from .tar_headers import tar_headers
 

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 
+from .archive_names import archive_path, disk_name
 from .decompression import decompressed
 from .deflate import BlockDeflater
 from .errors import BadInput, show
@@ -14,7 +15,6 @@ from .gzip_frame import GZIP_HEADER, GZIP_TRAILER
 from .job import InputDigests, Job, Result, Written, new_walk, write_front
 from .judge import Judge
 from .model_input import Archive, LooseFiles
-from .names import archive_path, disk_name
 from .tar_format import END_OF_ARCHIVE, RECORD, padding
 from .tar_headers import tar_headers
 from .tar_walk import Entry

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Callable, NamedTuple
 
+from .archive_names import archive_path, utf8
 from .errors import BadInput, show
-from .names import archive_path, utf8
 from .pax_records import pax_records
 from .tar_format import (
     BLOCK,

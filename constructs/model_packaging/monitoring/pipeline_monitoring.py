@@ -2,14 +2,15 @@
 
 from aws_cdk import Aws, CfnMapping, Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from model_packaging import metrics
+from model_packaging.monitoring import metrics
+from model_packaging.monitoring.alarms import PipelineAlarms
+from model_packaging.monitoring.dashboard import build_dashboard
 from model_packaging.pipeline_trigger import PipelineTrigger
 from model_packaging.step import contract
 
@@ -84,18 +85,30 @@ class PipelineMonitoring(Construct):
         super().__init__(scope, construct_id)
         _check(duration_share, days_without_execution, topic, topic_key)
         self._pipeline_name = pipeline_name
-        self._step_name = step_name
-        self._trigger = trigger
-        self._max_milliseconds = (max_runtime or Duration.hours(24)).to_milliseconds()
+        max_milliseconds = (max_runtime or Duration.hours(24)).to_milliseconds()
         self.topic = topic or self._build_topic(topic_key or self._build_key(removal_policy))
         self._let_cloudwatch_publish()
-        self.alarms: dict[str, cloudwatch.Alarm] = {}
-        self._add_pipeline_alarms(duration_share, days_without_execution)
+        alarms = PipelineAlarms(self, pipeline_name, self.topic)
+        alarms.watch_executions(
+            step_name,
+            max_milliseconds=max_milliseconds,
+            share=duration_share,
+            days_without_execution=days_without_execution,
+        )
         if trigger:
-            self._add_trigger_alarms(trigger)
+            alarms.watch_deliveries(trigger)
+        self.alarms = alarms.alarms
         if log_group:
             self._add_metric_filters(log_group)
-        self.dashboard = self._build_dashboard(log_group)
+        self.dashboard = build_dashboard(
+            self,
+            pipeline_name,
+            step_name,
+            alarms=self.alarms.values(),
+            max_milliseconds=max_milliseconds,
+            trigger=trigger,
+            log_group=log_group,
+        )
 
     @property
     def dashboard_url(self) -> str:
@@ -145,85 +158,9 @@ class PipelineMonitoring(Construct):
                 )
             )
 
-    def _add_pipeline_alarms(self, share: float, days_without_execution: int | None) -> None:
-        name = self._pipeline_name
-        self._add_alarm(
-            "ExecutionFailed",
-            metrics.metric_executions_failed(name),
-            f"An execution of {name} failed. Its failure reason says why; upload the model again "
-            "once that is mended.",
-        )
-        self._add_alarm(
-            "StepNearTimeout",
-            metrics.metric_step_duration(name, self._step_name),
-            f"{self._step_name} of {name} ran for {share:.0%} of the time after which SageMaker "
-            "stops it, or longer. Choose a larger instance or a longer runtime.",
-            threshold=self._max_milliseconds * share,
-        )
-        if days_without_execution is not None:
-            self._add_alarm(
-                "NoExecution",
-                metrics.metric_executions_started(name, period=Duration.days(1)),
-                f"{name} was not executed for {days_without_execution} days.",
-                comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-                periods=days_without_execution,
-                missing=cloudwatch.TreatMissingData.BREACHING,
-            )
-
-    def _add_trigger_alarms(self, trigger: PipelineTrigger) -> None:
-        name = self._pipeline_name
-        for number, rule in enumerate(trigger.rules):
-            suffix = "" if number == 0 else str(number + 1)
-            self._add_alarm(
-                f"DeliveryFailed{suffix}",
-                metrics.metric_deliveries_failed(rule.ref),
-                f"A model arrived and {name} could not be started. The dead-letter queue has the "
-                "event and the reason.",
-            )
-            self._add_alarm(
-                f"EventLost{suffix}",
-                metrics.metric_events_lost(rule.ref),
-                f"A model arrived, {name} could not be started, and the event could not be written "
-                "to the dead-letter queue: check the queue's policy and its key's.",
-            )
-        self._add_alarm(
-            "DeadLetters",
-            trigger.dead_letter_queue.metric_approximate_number_of_messages_visible(
-                statistic="Maximum"
-            ),
-            f"Events that could not start {name} wait in the dead-letter queue. Mend what "
-            "ERROR_MESSAGE names, then send them again or delete them.",
-        )
-
-    def _add_alarm(
-        self,
-        construct_id: str,
-        metric: cloudwatch.IMetric,
-        description: str,
-        *,
-        threshold: float = 1,
-        comparison: cloudwatch.ComparisonOperator = (
-            cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-        ),
-        periods: int = 1,
-        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
-    ) -> None:
-        alarm = cloudwatch.Alarm(
-            self,
-            construct_id,
-            metric=metric,
-            alarm_description=description,
-            threshold=threshold,
-            comparison_operator=comparison,
-            evaluation_periods=periods,
-            treat_missing_data=missing,
-        )
-        alarm.add_alarm_action(actions.SnsAction(self.topic))
-        self.alarms[construct_id] = alarm
-
     def _add_metric_filters(self, log_group: logs.ILogGroup) -> None:
-        # Fields of the last line that scripts/packager/mims_package.py prints.
-        done, failed = "mims_package.done", "mims_package.failed"
+        # Fields of the last line that the packager prints.
+        done, failed = contract.DONE_EVENT, contract.FAILED_EVENT
         for name, event, value, unit in (
             ("PackageSize", done, "$.archive_bytes", cloudwatch.Unit.BYTES),
             ("ModelSize", done, "$.model_bytes", cloudwatch.Unit.BYTES),
@@ -241,84 +178,6 @@ class PipelineMonitoring(Construct):
                 metric_value=value,
                 unit=unit,
             )
-
-    def _build_dashboard(self, log_group: logs.ILogGroup | None) -> cloudwatch.Dashboard:
-        name = self._pipeline_name
-        dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(7))
-        dashboard.add_widgets(
-            cloudwatch.AlarmStatusWidget(
-                title=f"Alarms of {name}", width=24, alarms=list(self.alarms.values())
-            )
-        )
-        dashboard.add_widgets(
-            _graph(
-                "Executions by outcome",
-                metrics.metric_executions_started(name, label="started"),
-                metrics.metric_executions_succeeded(name, label="succeeded"),
-                metrics.metric_executions_failed(name, label="failed"),
-                metrics.metric_executions_stopped(name, label="stopped"),
-            ),
-            _graph(
-                "Duration in milliseconds",
-                metrics.metric_duration(name, label="longest execution"),
-                metrics.metric_step_duration(name, self._step_name, label="longest packaging"),
-                limit=cloudwatch.HorizontalAnnotation(
-                    value=self._max_milliseconds, label="SageMaker stops the job"
-                ),
-            ),
-        )
-        if self._trigger:
-            dashboard.add_widgets(*self._delivery_widgets(self._trigger))
-        if log_group:
-            dashboard.add_widgets(*self._package_widgets(log_group))
-        return dashboard
-
-    def _delivery_widgets(self, trigger: PipelineTrigger) -> list[cloudwatch.IWidget]:
-        deliveries = [
-            metric
-            for rule in trigger.rules
-            for metric in (
-                metrics.metric_events_matched(rule.ref, label="events"),
-                metrics.metric_deliveries(rule.ref, label="deliveries"),
-                metrics.metric_deliveries_failed(rule.ref, label="failed"),
-                metrics.metric_events_lost(rule.ref, label="lost"),
-            )
-        ]
-        queue = trigger.dead_letter_queue
-        return [
-            _graph("Deliveries to the pipeline", *deliveries),
-            _graph(
-                "Dead-letter queue",
-                queue.metric_approximate_number_of_messages_visible(
-                    label="messages", statistic="Maximum"
-                ),
-            ),
-        ]
-
-    def _package_widgets(self, log_group: logs.ILogGroup) -> list[cloudwatch.IWidget]:
-        name = self._pipeline_name
-        return [
-            _graph(
-                "Sizes in bytes, of all packaging pipelines",
-                metrics.metric_model_size(name, label="model"),
-                metrics.metric_package_size(name, label="package"),
-            ),
-            _graph(
-                "Bytes packaged in a second, of all packaging pipelines",
-                metrics.metric_throughput(name, label="throughput"),
-            ),
-            cloudwatch.LogQueryWidget(
-                title="Why the script failed, of all packaging pipelines",
-                width=24,
-                log_group_names=[log_group.log_group_name],
-                query_lines=[
-                    "fields @timestamp, exit_code, reason, @logStream",
-                    'filter event = "mims_package.failed"',
-                    "sort @timestamp desc",
-                    "limit 50",
-                ],
-            ),
-        ]
 
 
 def _check(
@@ -343,17 +202,3 @@ def _check(
             f"topic_key is given together with the existing topic {topic.node.path!r}, whose "
             "encryption is not changed here; leave one of the two out"
         )
-
-
-def _graph(
-    title: str,
-    *shown: cloudwatch.IMetric,
-    limit: cloudwatch.HorizontalAnnotation | None = None,
-) -> cloudwatch.GraphWidget:
-    return cloudwatch.GraphWidget(
-        title=title,
-        width=12,
-        left=list(shown),
-        left_y_axis=cloudwatch.YAxisProps(min=0),
-        left_annotations=[limit] if limit else None,
-    )

@@ -5,7 +5,7 @@ import pytest
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from model_packaging import metrics
+from model_packaging.monitoring import metrics
 
 PIPELINES = "AWS/Sagemaker/ModelBuildingPipeline"
 
