@@ -6,19 +6,23 @@ rolls back and says why.
 """
 
 import contextlib
+import json
 import logging
 import re
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
-from moto.cloudformation.models import CloudFormationBackend, Event, Stack
+from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event, Stack
 from moto.cloudformation.responses import CloudFormationResponse
+from moto.cloudformation.utils import yaml_tag_constructor
 from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
+from moto.iam.models import IAMBackend
 
 from local_aws.resources import RESOURCES
 
@@ -45,10 +49,40 @@ def install() -> None:
     CloudFormationBackend.execute_change_set = _execute_change_set
     CloudFormationBackend.delete_stack = _delete_stack
     CloudFormationResponse.update_termination_protection = _protect
+    Stack.parse_template = staticmethod(_parse_template)
+    ChangeSet._parse_template = _read_template
+    IAMBackend._init_aws_policies = _init_aws_policies
     parsing.ResourceMap.delete = _delete_resources
     parsing.ResourceMap.update = _update_resources
     # The CLI asks CloudTrail why a deployment failed, and would ask for half a minute.
     CloudTrailResponse.lookup_events = lambda self: ActionResult({"Events": []})
+
+
+class _TemplateLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML with CloudFormation's short forms, such as ``!Ref``."""
+
+
+_TemplateLoader.add_multi_constructor("", yaml_tag_constructor)
+
+
+def _parse_template(template: str) -> Any:
+    """A template as the CDK writes it; moto takes a second to read its JSON as YAML."""
+    try:
+        return json.loads(template)
+    except ValueError:
+        return yaml.load(template, Loader=_TemplateLoader)  # noqa: S506  # it is a safe one
+
+
+def _read_template(self: Any) -> None:
+    self.template_dict = _parse_template(self.template)
+
+
+_moto_init_aws_policies = IAMBackend._init_aws_policies
+
+
+def _init_aws_policies(self: Any) -> Any:
+    """AWS's managed policies, in the partition that is used; moto reads them for all six."""
+    return _moto_init_aws_policies(self) if self.region_name == "aws" else []
 
 
 _moto_create_change_set = CloudFormationBackend.create_change_set

@@ -14,9 +14,8 @@ from aws_cdk.assertions import Template
 from model_packaging import ModelUpload, PackageStepConfig, PackagingPipeline, StepContext
 from model_packaging.step import ModelSource, definition_store
 from model_packaging.step.definition_store import DefinitionStore
+from tests.conftest import PROJECT, synthesize
 from tests.fresh_synth import Synth, files_in
-
-PROJECT = Path(__file__).parents[2]
 
 # Synthesizes the app and says whether the SageMaker SDK was imported for it.
 PROGRAM = """
@@ -26,26 +25,25 @@ print("sagemaker.core.processing" in sys.modules)
 """
 
 
-def synthesize(store: str, outdir: Path) -> tuple[bool, dict[str, bytes]]:
+def test_a_repeated_synth_gives_the_same_bytes_without_the_sdk(
+    plain: Synth, tmp_path: Path
+) -> None:
+    store, first, repeated = (tmp_path / name for name in ("store", "first", "repeated"))
+    synthesize(first, **{"model_packaging:definition_store": str(store)})
+    assert "sagemaker.core.processing" in sys.modules
+    entries = files_in(store)
+    assert entries
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, store],
+        [sys.executable, "-c", PROGRAM, str(store)],
         cwd=PROJECT,
-        env={**os.environ, "CDK_OUTDIR": str(outdir)},
+        env={**os.environ, "CDK_OUTDIR": str(repeated)},
         capture_output=True,
         text=True,
         check=True,
     )
-    return run.stdout == "True\n", files_in(outdir)
-
-
-def test_a_repeated_synth_gives_the_same_bytes_without_the_sdk(
-    plain: Synth, tmp_path: Path
-) -> None:
-    store = str(tmp_path / "store")
-    first = synthesize(store, tmp_path / "first")
-    repeated = synthesize(store, tmp_path / "repeated")
-    assert (first[0], repeated[0]) == (True, False)
-    assert plain.assembly == first[1] == repeated[1]  # and so it is without a store
+    assert run.stdout == "False\n"
+    assert files_in(store) == entries
+    assert plain.assembly == files_in(first) == files_in(repeated)  # and so it is without a store
 
 
 @pytest.fixture
