@@ -54,8 +54,8 @@ snapshots: setup  ## Accept the template and the definition as they are now
 	@pytest tests/stacks --snapshot-update
 
 .PHONY: schema
-schema: setup  ## Write the JSON schema and the README's table of the settings
-	@python -m model_packaging.step.settings.schema README.md
+schema: setup  ## Write the JSON schema of the settings, and their table in docs/settings.md
+	@python -m model_packaging.step.settings.schema docs/settings.md
 
 .PHONY: findings
 findings: setup  ## List what the rule packs find in each stage, and why it is accepted (STAGE=prod)
@@ -74,7 +74,7 @@ bench: setup  ## Compare the packaging script with the usual ways (BENCH_GB=10 f
 	@python benchmarks/packaging.py
 
 .PHONY: bench-synth
-bench-synth: setup  ## Compare a synth of this app with one of an empty app
+bench-synth: setup  ## Compare a synth with one of an empty app with the same flags, in CPU seconds
 	@python benchmarks/synth.py
 
 .PHONY: lint

@@ -8,6 +8,7 @@ to this checkout among them.
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,12 +23,15 @@ from mims_engine import contract as packager
 
 from model_packaging.step import contract, definition_store
 from tests.definitions import definition_of
-from tests.test_readme import EXAMPLES
+from tests.docs import pages
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="jsii needs Node")
 
 PROJECT = Path(__file__).parent.parent
 PACKAGER = PROJECT / "scripts" / "packager"
+
+EXAMPLES = pages.blocks("python")
+STACKS = re.findall(r'Stack\(app, "(\w+)"\)', "".join(example.text for example in EXAMPLES))
 
 # In one process, since it takes seconds to import the SageMaker SDK.
 RUN_EXAMPLES = """
@@ -53,7 +57,7 @@ def files_in(folder: Path) -> set[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """What README's examples left in a user's folder.
+    """What the documentation's examples left in a user's folder.
 
     Attributes:
         site_packages: Of the environment that holds the wheel.
@@ -74,7 +78,7 @@ class Examples:
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
-    """The wheel, built and installed offline, and README's examples run with it."""
+    """The wheel, built and installed offline, and the documentation's examples run with it."""
     tmp_path = tmp_path_factory.mktemp("wheel")
     dist, environment, folder, assembly = (
         tmp_path / name for name in ("dist", "environment", "app", "cdk.out")
@@ -93,9 +97,11 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
     scripts = folder / "scripts" / "inference"
     scripts.mkdir(parents=True)
     (scripts / "inference.py").write_text("def model_fn(model_dir): ...\n")
-    programs = [tmp_path / f"{stack}.py" for stack in EXAMPLES]
-    for program, example in zip(programs, EXAMPLES.values(), strict=True):
-        program.write_text(example)
+    (folder / "vocabulary").mkdir()
+    programs = []
+    for example in EXAMPLES:
+        programs.append(tmp_path / f"{example.page.stem}_{example.line}.py")
+        programs[-1].write_text(example.text)
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     output = run(
         *(python, "-c", RUN_EXAMPLES, *programs),
@@ -128,11 +134,11 @@ def test_the_library_is_the_wheels_and_nothing_of_the_checkout_is_in_reach(
     ] == []
 
 
-def test_the_readmes_examples_synthesize_and_leave_the_users_folder_as_it_is(
+def test_the_documentations_examples_run_and_leave_the_users_folder_as_it_is(
     examples: Examples,
 ) -> None:
-    assert len(EXAMPLES) >= 2
-    for stack in EXAMPLES:
+    assert len(STACKS) >= 3
+    for stack in STACKS:
         assert (examples.assembly / f"{stack}.template.json").is_file()
     assert files_in(examples.folder) == {"scripts/inference/inference.py"}
 
@@ -142,7 +148,7 @@ def test_the_wheel_renders_by_what_the_checkout_renders_by(examples: Examples) -
     assert examples.renderer == definition_store._renderer()
 
 
-@pytest.mark.parametrize("stack", EXAMPLES)
+@pytest.mark.parametrize("stack", STACKS)
 def test_the_whole_packager_ships_and_runs(examples: Examples, stack: str) -> None:
     template = json.loads((examples.assembly / f"{stack}.template.json").read_text())
     step = definition_of(template)["Steps"][-1]

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from local_aws.cloud import PROJECT
 from operations.demo import INFERENCE_SCRIPTS, Demo, StageError, show_result
+from tests.docs import pages
 
 pytestmark = pytest.mark.e2e
 
@@ -31,6 +33,13 @@ def write_archive(file: Path, name: str, content: bytes) -> None:
         tar.addfile(member, io.BytesIO(content))
 
 
+def stages_told(output: str) -> list[tuple[str, ...]]:
+    """Each stage and what it told, but for what every run has its own of: times, ports, names."""
+    stages = re.findall(r"^✓ (.+?) +[\d.]+ s  (.*)$", output, re.MULTILINE)
+    own = r"(?<=localhost:)\d+|(?<=execution )\w+|(?<=artifactsbucket)[\w-]+|\S+(?=/packaged/model)"
+    return [(stage, re.sub(own, "…", text)) for stage, text in stages]
+
+
 def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> None:
     output = io.StringIO()
     had_container_paths = Path("/opt/ml").exists()
@@ -43,6 +52,9 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
     assert result.execution_arn.rpartition("/")[2] in result.output_uri
     assert processes(tmp_path) == []
     assert Path("/opt/ml").exists() == had_container_paths
+
+    [in_the_readme] = pages.blocks("text")
+    assert stages_told(output.getvalue()) == stages_told(in_the_readme.text)
 
     show_result(console, result)
     shown = output.getvalue()

@@ -1,20 +1,17 @@
 """The assemblies of the stages, each synthesized once."""
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import PROJECT, Make, synthesize
+from tests.conftest import Make, synthesize
+from tests.docs import pages
 
-# The README's stages: the smallest, and one with everything on.
-MINIMAL, EVERYTHING = (
-    json.loads(sample)
-    for sample in re.findall(r"```json\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
-)
+# The stages of docs/stages.md: the smallest, and one with everything on.
+MINIMAL, EVERYTHING = (json.loads(sample.text) for sample in pages.blocks("json"))
 STAGES = ("dev", "prod", "everything")
 CONTEXTS: dict[str, dict[str, Any]] = {
     "dev": {},

@@ -12,22 +12,20 @@ import pytest
 from model_packaging.step import InvalidConfigError
 from stacks.stage import read_stage
 from tests.conftest import PROJECT, synthesize
+from tests.docs import pages
 from tests.stacks.conftest import EVERYTHING, MINIMAL
 
 SHIPPED = json.loads((PROJECT / "cdk.json").read_text())["context"]
 LEAST: dict[str, Any] = {"owner": "machine-learning", "cost_centre": "CC-4711"}
 
 
-def test_the_readmes_smallest_stage_is_the_default_one() -> None:
+def test_the_smallest_stage_of_the_documentation_is_the_default_one() -> None:
     dev = SHIPPED["stages"][SHIPPED["stage"]]
     assert dev.items() >= MINIMAL.items()
 
 
-def test_the_readme_shows_every_setting(stage_settings: set[str]) -> None:
-    readme = (PROJECT / "README.md").read_text()
-    [table] = [
-        part for part in readme.split("\n\n") if part.startswith("| setting") and "owner" in part
-    ]
+def test_the_documentation_shows_every_setting(stage_settings: set[str]) -> None:
+    table = pages.table(pages.DOCS / "stages.md", "`stack_name`")
     assert {name for name in stage_settings if f"`{name}`" not in table} == set()
 
 

@@ -1,6 +1,6 @@
-"""Writes down what ``PackageStepConfig`` takes: a JSON schema, and the table of a README.
+"""Writes down what ``PackageStepConfig`` takes: a JSON schema, and the table of a page.
 
-python -m model_packaging.step.settings.schema [README.md]
+python -m model_packaging.step.settings.schema [docs/settings.md]
 """
 
 import json
