@@ -1,5 +1,6 @@
 """The pages are short, complete and lead somewhere, and what they name is there."""
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pytest
 from mims_engine.leave_out import LeaveOut
 
+import model_packaging
+from model_packaging.grants import PackagingGrants
 from model_packaging.step import contract
 from model_packaging.step.packager import PROGRAM
 from model_packaging.step.settings.schema import config_table
@@ -96,6 +99,26 @@ def test_every_output_that_a_page_names_is_the_stacks(template: dict[str, Any]) 
     }
     assert len(named) > 3
     assert named <= set(template["Outputs"])
+
+
+def test_every_argument_that_a_page_names_is_one_of_its_construct() -> None:
+    calls = [
+        call
+        for page in PAGES
+        for code in pages.inline_code(page)
+        for call in re.findall(r"^(\w+)\((\w+=.*)\)$", code)
+        if call[0] in model_packaging.__all__
+    ]
+    assert len(calls) > 5
+    for construct, arguments in calls:
+        taken = inspect.signature(getattr(model_packaging, construct).__init__).parameters
+        assert set(re.findall(r"(\w+)=", arguments)) <= set(taken), construct
+
+
+@of_each_page
+def test_every_grant_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(r"\broles\.grants\.(\w+)", page.read_text())
+    assert [name for name in named if not hasattr(PackagingGrants, name)] == []
 
 
 def test_what_never_ships_is_named() -> None:
