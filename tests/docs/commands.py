@@ -76,10 +76,12 @@ def make(words: list[str], folder: Folder) -> None:
     require(not unknown, f"make help lists no {unknown}")
     require_stage(given.get("STAGE"))
     pytest_(shlex.split(given.get("ARGS", "")), folder)
-    recipes = _recipes(tasks, {name: f"given-{name}" for name in given})
+    values = {name: f"given-{name}" for name in given}
+    recipes = _recipes(tasks, values)
     programs = re.findall(r"python (benchmarks/\S+)", recipes)
     for name in given:
-        is_read = f"given-{name}" in recipes or any(
+        others = {other: value for other, value in values.items() if other != name}
+        is_read = _recipes(tasks, others) != recipes or any(
             f'environ.get("{name}"' in (PROJECT / program).read_text() for program in programs
         )
         require(is_read, f"make {' '.join(tasks)} does not read {name}")
