@@ -80,8 +80,7 @@ def make(words: list[str], folder: Folder) -> None:
     recipes = _recipes(tasks, values)
     programs = re.findall(r"python (benchmarks/\S+)", recipes)
     for name in given:
-        others = {other: value for other, value in values.items() if other != name}
-        is_read = _recipes(tasks, others) != recipes or any(
+        is_read = _recipes(tasks, values | {name: ""}) != recipes or any(
             f'environ.get("{name}"' in (PROJECT / program).read_text() for program in programs
         )
         require(is_read, f"make {' '.join(tasks)} does not read {name}")

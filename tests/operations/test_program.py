@@ -1,0 +1,71 @@
+"""The program that people run: its commands, what they print and how they end."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from operations import redrive
+from operations.__main__ import COMMANDS, main
+from tests.conftest import PROJECT
+
+
+def test_help_lists_every_command_and_needs_no_credentials() -> None:
+    helped = subprocess.run(
+        [sys.executable, "-m", "operations", "--help"],
+        cwd=PROJECT,
+        env={"PATH": "/nonexistent", "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in COMMANDS:
+        assert f"\n    {name} " in helped.stdout
+
+
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["redrvie", "queue"])
+    assert "invalid choice: 'redrvie'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("started", "printed"),
+    [([], "The queue is empty.\n"), (["arn:1", "arn:2"], "arn:1\narn:2\n")],
+)
+def test_redrive_prints_the_executions_that_it_started(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    started: list[str],
+    printed: str,
+) -> None:
+    asked = []
+
+    def answer(client: Any, queue_url: str) -> list[str]:
+        asked.append(queue_url)
+        return started
+
+    monkeypatch.setattr(redrive, "redrive", answer)
+    assert main(["redrive", "https://queue"]) == 0
+    assert capsys.readouterr().out == printed
+    assert asked == ["https://queue"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ReceiveMessage"),
+        ValueError("the event has nothing at $.detail"),
+    ],
+)
+def test_a_redrive_that_breaks_off_says_why_and_that_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: Exception
+) -> None:
+    def fail(client: Any, queue_url: str) -> list[str]:
+        raise fault
+
+    monkeypatch.setattr(redrive, "redrive", fail)
+    assert main(["redrive", "https://queue"]) == 1
+    assert f"the rest is still in the queue: {fault}" in capsys.readouterr().out
