@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.policies import Request, UnsupportedError, is_allowed
+from local_aws.policy_evaluation import Request, UnsupportedPolicyError, is_allowed
 
+ACCOUNT = "111122223333"
 ROLE = "arn:aws:iam::111122223333:role/Job"
 KEY = "arn:aws:s3:::models/churn/model.tar.gz"
 
@@ -19,7 +20,8 @@ def deny(**more: Any) -> dict[str, Any]:
 
 
 def read(**request: Any) -> Request:
-    return Request(**({"principal": ROLE, "action": "s3:GetObject", "resource": KEY} | request))
+    usual = {"principal": ROLE, "action": "s3:GetObject", "resource": KEY, "owner": ACCOUNT}
+    return Request(**(usual | request))
 
 
 def under(operator: str, wanted: Any, actual: Any = None, key: str = "aws:k") -> bool:
@@ -167,7 +169,7 @@ def test_between_accounts_both_must_agree() -> None:
 
 def test_a_key_is_used_by_those_whom_its_policy_names_or_leaves_to_their_account() -> None:
     key = "arn:aws:kms:eu-west-1:111122223333:key/1"
-    decrypt = Request(ROLE, "kms:Decrypt", key)
+    decrypt = Request(ROLE, "kms:Decrypt", key, owner=ACCOUNT)
     root = allow("kms:*", "*", Principal={"AWS": "arn:aws:iam::111122223333:root"})
     assert not is_allowed(decrypt, [allow("kms:Decrypt", key)], [])
     assert not is_allowed(decrypt, [], [root])
@@ -196,10 +198,10 @@ def test_a_service_needs_a_resources_policy_that_names_it() -> None:
     ],
 )
 def test_what_is_not_understood_is_an_error(statement: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedError):
+    with pytest.raises(UnsupportedPolicyError):
         is_allowed(read(context={"aws:SourceIp": "10.0.0.1"}), [statement])
 
 
 def test_a_resources_statement_with_an_unknown_principal_is_an_error() -> None:
-    with pytest.raises(UnsupportedError, match="CanonicalUser"):
+    with pytest.raises(UnsupportedPolicyError, match="CanonicalUser"):
         is_allowed(read(), [], [allow(Principal={"CanonicalUser": "1"})])
