@@ -20,7 +20,7 @@ from moto.events.models import EventsBackend, events_backends
 from moto.s3 import notifications
 
 from local_aws.metrics import EVENTS_NAMESPACE, count
-from local_aws.policies import allows
+from local_aws.policy_evaluation import LOOPBACK, Request, is_allowed, statements
 from local_aws.rule_targets import pipeline_parameters
 
 logger = logging.getLogger(__name__)
@@ -174,21 +174,37 @@ def _send_dead_letter(
 
 def _may_send(sqs: Any, url: str, rule_arn: str) -> bool:
     """Whether the policies of a queue and of its key let EventBridge send for a rule."""
-    names = ["Policy", "KmsMasterKeyId"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names).get("Attributes", {})
-    service, account = "events.amazonaws.com", rule_arn.split(":")[4]
-    context = {"aws:SourceArn": rule_arn, "aws:SourceAccount": account}
-    if not allows(attributes.get("Policy"), service, "sqs:SendMessage", context):
+    names = ["KmsMasterKeyId", "Policy", "QueueArn"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    if not _is_granted("sqs:SendMessage", queue["QueueArn"], queue.get("Policy"), rule_arn):
         return False
-    key = attributes.get("KmsMasterKeyId")
+    key = queue.get("KmsMasterKeyId")
     if not key:
         return True
     # A customer key's policy has to name EventBridge; that of alias/aws/sqs can't be changed
     # ("Using dead-letter queues to process undelivered events in EventBridge").
     if key.endswith("alias/aws/sqs"):
         return False
-    policy = boto3.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    kms = boto3.client("kms")
+    key_arn = kms.describe_key(KeyId=key)["KeyMetadata"]["Arn"]
+    policy = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
     return all(
-        allows(policy, service, action, context)
+        _is_granted(action, key_arn, policy, rule_arn)
         for action in ("kms:Decrypt", "kms:GenerateDataKey")
     )
+
+
+def _is_granted(action: str, resource_arn: str, policy: str | None, rule_arn: str) -> bool:
+    """Whether a resource's policy lets EventBridge do something for a rule."""
+    request = Request(
+        principal="events.amazonaws.com",
+        action=action,
+        resource=resource_arn,
+        context={
+            **LOOPBACK,
+            "aws:SourceArn": rule_arn,
+            "aws:SourceAccount": rule_arn.split(":")[4],
+        },
+        owner=resource_arn.split(":")[4],
+    )
+    return is_allowed(request, resource=statements(policy))

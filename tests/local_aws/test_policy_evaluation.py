@@ -1,10 +1,18 @@
 """The evaluator itself, held to the rules of the IAM User Guide."""
 
+import json
 from typing import Any
 
 import pytest
 
-from local_aws.policy_evaluation import Request, UnsupportedPolicyError, is_allowed
+from local_aws.policy_evaluation import (
+    Request,
+    Statement,
+    UnsupportedPolicyError,
+    is_allowed,
+    is_denied,
+    statements,
+)
 
 ACCOUNT = "111122223333"
 ROLE = "arn:aws:iam::111122223333:role/Job"
@@ -195,6 +203,8 @@ def test_a_service_needs_a_resources_policy_that_names_it() -> None:
         allow(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
         allow(resource="arn:aws:s3:::${aws:username}/*"),
         allow(NotAction="s3:*"),
+        allow(NotPrincipal={"AWS": "*"}),
+        allow() | {"Effect": "allow"},
     ],
 )
 def test_what_is_not_understood_is_an_error(statement: dict[str, Any]) -> None:
@@ -205,3 +215,39 @@ def test_what_is_not_understood_is_an_error(statement: dict[str, Any]) -> None:
 def test_a_resources_statement_with_an_unknown_principal_is_an_error() -> None:
     with pytest.raises(UnsupportedPolicyError, match="CanonicalUser"):
         is_allowed(read(), [], [allow(Principal={"CanonicalUser": "1"})])
+
+
+def test_denied_is_what_a_statement_denies_not_what_nothing_allows() -> None:
+    assert not is_denied(read())
+    assert not is_denied(read(), [allow(), deny(resource="arn:aws:s3:::other/*")])
+    assert is_denied(read(), [allow(), deny()])
+    assert is_denied(read(), [allow()], [deny(Principal={"AWS": ROLE})])
+    assert not is_denied(read(), [allow()], [deny(Principal={"Service": "sns.amazonaws.com"})])
+
+
+@pytest.mark.parametrize("operator", ["StringEquals", "StringNotEqualsIfExists", "Null"])
+def test_a_key_that_the_call_may_have_is_an_error_where_a_statement_could_apply(
+    operator: str,
+) -> None:
+    request = read(context={"aws:K": "a"}, context_is_complete=False)
+    about = {"Condition": {operator: {"aws:PrincipalTag/team": "true"}}}
+    with pytest.raises(UnsupportedPolicyError, match="the condition key aws:PrincipalTag/team"):
+        is_allowed(request, [allow(**about)])
+    assert not is_allowed(request, [allow("s3:PutObject", **about)])
+    assert is_allowed(request, [allow(Condition={"StringEquals": {"aws:k": "a"}})])
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        (None, []),
+        ("", []),
+        ({"Statement": allow()}, [allow()]),
+        ({"Statement": [allow(), deny()]}, [allow(), deny()]),
+        (json.dumps({"Statement": allow()}), [allow()]),
+    ],
+)
+def test_a_document_has_one_statement_several_or_none(
+    document: Any, found: list[Statement]
+) -> None:
+    assert statements(document) == found
