@@ -20,6 +20,7 @@ from moto.events.models import EventsBackend, events_backends
 from moto.s3 import notifications
 
 from local_aws.metrics import EVENTS_NAMESPACE, count
+from local_aws.moto_seams import OwnBackend, replace, use_backend
 from local_aws.policy_evaluation import LOOPBACK, Request, is_allowed, statements
 from local_aws.rule_targets import pipeline_parameters
 
@@ -37,40 +38,44 @@ _REASONS = {
 
 
 def install() -> None:
-    """Send the object events of moto's S3 through this module."""
-    notifications._send_event_bridge_message = _object_event
-    EventsBackend.put_events = _put_events
+    """Send the object events of moto's S3 through this module, and those that someone puts."""
+    use_backend(events_backends, LocalEventsBackend)
+    # moto's S3 calls this function after a change of an object.
+    replace(notifications, "_send_event_bridge_message", _send_object_event)
 
 
-def _put_events(self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Deliver events that someone puts.
+class LocalEventsBackend(OwnBackend, EventsBackend):  # type: ignore[misc]  # moto is not checked
+    """moto's, which delivers to pipelines."""
 
-    EventBridge takes a source ``aws.…`` from its services only ("PutEvents"). Here it is how
-    tests send what a service sends, as often as they like.
-    """
-    answers = []
-    for entry in events:
-        event = {
-            "version": "0",
-            "id": str(uuid.uuid4()),
-            "detail-type": entry["DetailType"],
-            "source": entry["Source"],
-            "account": self.account_id,
-            "time": _now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "region": self.region_name,
-            "resources": entry.get("Resources", []),
-            "detail": json.loads(entry["Detail"]),
-        }
-        threading.Thread(target=deliver, args=(self.account_id, event), daemon=True).start()
-        answers.append({"EventId": event["id"]})
-    return answers
+    def put_events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Deliver events that someone puts.
+
+        EventBridge takes a source ``aws.…`` from its services only ("PutEvents"). Here it is how
+        tests send what a service sends, as often as they like.
+        """
+        answers = []
+        for entry in events:
+            event = {
+                "version": "0",
+                "id": str(uuid.uuid4()),
+                "detail-type": entry["DetailType"],
+                "source": entry["Source"],
+                "account": self.account_id,
+                "time": _now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "region": self.region_name,
+                "resources": entry.get("Resources", []),
+                "detail": json.loads(entry["Detail"]),
+            }
+            threading.Thread(target=deliver, args=(self.account_id, event), daemon=True).start()
+            answers.append({"EventId": event["id"]})
+        return answers
 
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc)
 
 
-def _object_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+def _send_object_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
     now = _now()
     event: Event = {
         "version": "0",
