@@ -1,14 +1,11 @@
-"""A local AWS for as long as a ``with`` block lasts, and the CDK CLI pointed at it."""
+"""A local AWS for as long as a ``with`` block lasts."""
 
 import os
-import re
-import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,33 +14,11 @@ import boto3
 import botocore.config
 import botocore.session
 
-PROJECT = Path(__file__).parent.parent
+from local_aws.cdk_cli import run_cdk
+from local_aws.child_processes import CHECKOUT, end, isolated_environment
+
 REGION = "us-east-1"
 ACCOUNT = "123456789012"  # moto's
-
-_STOP_SECONDS = 5
-
-
-class CommandError(Exception):
-    """A command of the CDK CLI failed.
-
-    Attributes:
-        log: Everything that it printed.
-    """
-
-    def __init__(self, command: str, exit_code: int, output: str, log: Path) -> None:
-        super().__init__(f"{command} ended with exit code {exit_code}: {_reason(output)}")
-        self.log = log
-
-
-def _reason(output: str) -> str:
-    """The part of what the CLI printed that tells why it failed."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for number, line in enumerate(lines):
-        if line.endswith("Resource updates failed:"):  # then the resource, then its reason
-            return " ".join(lines[number + 1 : number + 3])
-    exceptions = [line for line in lines if re.match(r"\w+(Error|Exception): ", line)]
-    return (exceptions or lines or ["it printed nothing"])[-1]
 
 
 class LocalCloud:
@@ -63,7 +38,7 @@ class LocalCloud:
         )  # boto3's clients are thread-safe, its sessions not
         # Not 127.0.0.1: the CLI derives the template's URL from the host name.
         self.endpoint = f"http://localhost:{port}"
-        self.environment = _environment(directory) | {
+        self.environment = isolated_environment(directory) | {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
@@ -100,7 +75,7 @@ class LocalCloud:
             config=botocore.config.Config(proxies={}, s3={"addressing_style": "path"}),
         )
 
-    def cdk(self, *arguments: str, directory: Path = PROJECT) -> str:
+    def cdk(self, *arguments: str, directory: Path = CHECKOUT) -> str:
         """Run the CDK CLI against the local AWS.
 
         Args:
@@ -177,8 +152,8 @@ def local_cloud(directory: Path) -> Iterator[LocalCloud]:
                 *(sys.executable, "-m", "local_aws.emulator"),
                 *("--directory", str(directory / "executions"), "--region", REGION),
             ],
-            cwd=PROJECT,
-            env=_environment(directory),
+            cwd=CHECKOUT,
+            env=isolated_environment(directory),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -191,103 +166,4 @@ def local_cloud(directory: Path) -> Iterator[LocalCloud]:
             raise RuntimeError(f"the local AWS did not start; see {log}")
         yield LocalCloud(directory, int(line))
     finally:
-        _end(process)
-
-
-def synthesize(directory: Path, context: Mapping[str, str]) -> Path:
-    """Run ``cdk synth`` without credentials or region.
-
-    Args:
-        directory: Folder for the assembly and the log.
-        context: Context values for the app.
-
-    Returns:
-        The cloud assembly.
-
-    Raises:
-        CommandError: It failed.
-    """
-    directory = directory.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
-    assembly = directory / "cdk.out"
-    values = [word for name, value in context.items() for word in ("-c", f"{name}={value}")]
-    run_cdk(
-        ("synth", "--quiet", "--output", str(assembly), *values),
-        _environment(directory),
-        directory / "cdk-synth.log",
-        PROJECT,
-    )
-    return assembly
-
-
-def run_cdk(
-    arguments: tuple[str, ...], environment: Mapping[str, str], log: Path, directory: Path
-) -> str:
-    """Run the CDK CLI and keep what it prints.
-
-    Raises:
-        CommandError: It failed, or there is no CDK CLI.
-    """
-    cdk = shutil.which("cdk", path=environment["PATH"])
-    name = f"cdk {arguments[0]}"
-    if cdk is None:
-        raise CommandError(name, 127, "Error: there is no CDK CLI; `make setup` installs it", log)
-    with log.open("ab") as output:
-        start = output.tell()
-        process = subprocess.Popen(
-            [cdk, *arguments],
-            cwd=directory,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            exit_code = process.wait()
-        finally:
-            _end(process)
-    printed = log.read_bytes()[start:].decode(errors="replace")
-    if exit_code:
-        raise CommandError(name, exit_code, printed, log)
-    return printed
-
-
-def _environment(directory: Path) -> dict[str, str]:
-    """What child processes need, and nothing that could reach a real account."""
-    scratch = directory / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
-    kept = ("JSII_NODE", "JSII_RUNTIME_PACKAGE_CACHE_ROOT", "LANG", "LC_ALL")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {
-        "PATH": os.pathsep.join(
-            [
-                str(PROJECT / "node_modules" / ".bin"),
-                str(Path(sys.executable).parent),
-                os.environ.get("PATH", os.defpath),
-            ]
-        ),
-        # The CLI caches the account of an access key in its home.
-        "HOME": str(directory / "home"),
-        "CDK_HOME": str(directory / "home"),
-        "TMPDIR": str(scratch),
-        # This checkout's constructs, whichever checkout is installed.
-        "PYTHONPATH": str(PROJECT / "constructs"),
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
-    }
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and all that it started."""
-    if process.stdin is not None:
-        process.stdin.close()
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, signal_number)
-            process.wait(_STOP_SECONDS)
-        except (ProcessLookupError, PermissionError):
-            break
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+        end(process)

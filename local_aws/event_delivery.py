@@ -20,7 +20,8 @@ from moto.events.models import EventsBackend, events_backends
 from moto.s3 import notifications
 
 from local_aws.metrics import EVENTS_NAMESPACE, count
-from local_aws.policies import allows
+from local_aws.moto_seams import OwnBackend, replace, use_backend
+from local_aws.policy_evaluation import LOOPBACK, Request, is_allowed, statements
 from local_aws.rule_targets import pipeline_parameters
 
 logger = logging.getLogger(__name__)
@@ -37,40 +38,44 @@ _REASONS = {
 
 
 def install() -> None:
-    """Send the object events of moto's S3 through this module."""
-    notifications._send_event_bridge_message = _object_event
-    EventsBackend.put_events = _put_events
+    """Send the object events of moto's S3 through this module, and those that someone puts."""
+    use_backend(events_backends, LocalEventsBackend)
+    # moto's S3 calls this function after a change of an object.
+    replace(notifications, "_send_event_bridge_message", _send_object_event)
 
 
-def _put_events(self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Deliver events that someone puts.
+class LocalEventsBackend(OwnBackend, EventsBackend):  # type: ignore[misc]  # moto is not checked
+    """moto's, which delivers to pipelines."""
 
-    EventBridge takes a source ``aws.…`` from its services only ("PutEvents"). Here it is how
-    tests send what a service sends, as often as they like.
-    """
-    answers = []
-    for entry in events:
-        event = {
-            "version": "0",
-            "id": str(uuid.uuid4()),
-            "detail-type": entry["DetailType"],
-            "source": entry["Source"],
-            "account": self.account_id,
-            "time": _now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "region": self.region_name,
-            "resources": entry.get("Resources", []),
-            "detail": json.loads(entry["Detail"]),
-        }
-        threading.Thread(target=deliver, args=(self.account_id, event), daemon=True).start()
-        answers.append({"EventId": event["id"]})
-    return answers
+    def put_events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Deliver events that someone puts.
+
+        EventBridge takes a source ``aws.…`` from its services only ("PutEvents"). Here it is how
+        tests send what a service sends, as often as they like.
+        """
+        answers = []
+        for entry in events:
+            event = {
+                "version": "0",
+                "id": str(uuid.uuid4()),
+                "detail-type": entry["DetailType"],
+                "source": entry["Source"],
+                "account": self.account_id,
+                "time": _now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "region": self.region_name,
+                "resources": entry.get("Resources", []),
+                "detail": json.loads(entry["Detail"]),
+            }
+            threading.Thread(target=deliver, args=(self.account_id, event), daemon=True).start()
+            answers.append({"EventId": event["id"]})
+        return answers
 
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc)
 
 
-def _object_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+def _send_object_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
     now = _now()
     event: Event = {
         "version": "0",
@@ -174,21 +179,37 @@ def _send_dead_letter(
 
 def _may_send(sqs: Any, url: str, rule_arn: str) -> bool:
     """Whether the policies of a queue and of its key let EventBridge send for a rule."""
-    names = ["Policy", "KmsMasterKeyId"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names).get("Attributes", {})
-    service, account = "events.amazonaws.com", rule_arn.split(":")[4]
-    context = {"aws:SourceArn": rule_arn, "aws:SourceAccount": account}
-    if not allows(attributes.get("Policy"), service, "sqs:SendMessage", context):
+    names = ["KmsMasterKeyId", "Policy", "QueueArn"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    if not _is_granted("sqs:SendMessage", queue["QueueArn"], queue.get("Policy"), rule_arn):
         return False
-    key = attributes.get("KmsMasterKeyId")
+    key = queue.get("KmsMasterKeyId")
     if not key:
         return True
     # A customer key's policy has to name EventBridge; that of alias/aws/sqs can't be changed
     # ("Using dead-letter queues to process undelivered events in EventBridge").
     if key.endswith("alias/aws/sqs"):
         return False
-    policy = boto3.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    kms = boto3.client("kms")
+    key_arn = kms.describe_key(KeyId=key)["KeyMetadata"]["Arn"]
+    policy = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
     return all(
-        allows(policy, service, action, context)
+        _is_granted(action, key_arn, policy, rule_arn)
         for action in ("kms:Decrypt", "kms:GenerateDataKey")
     )
+
+
+def _is_granted(action: str, resource_arn: str, policy: str | None, rule_arn: str) -> bool:
+    """Whether a resource's policy lets EventBridge do something for a rule."""
+    request = Request(
+        principal="events.amazonaws.com",
+        action=action,
+        resource=resource_arn,
+        context={
+            **LOOPBACK,
+            "aws:SourceArn": rule_arn,
+            "aws:SourceAccount": rule_arn.split(":")[4],
+        },
+        owner=resource_arn.split(":")[4],
+    )
+    return is_allowed(request, resource=statements(policy))

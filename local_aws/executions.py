@@ -16,25 +16,20 @@ from typing import Any
 
 import boto3
 from moto.core.responses import ActionResult
+from moto.sagemaker import models, urls
 from moto.sagemaker.exceptions import ResourceNotFound, ValidationError
-from moto.sagemaker.models import (
-    FakePipelineExecution,
-    SageMakerModelBackend,
-    sagemaker_backends,
-)
+from moto.sagemaker.models import sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 
 from local_aws import metrics
 from local_aws.expressions import ExpressionError, parameter_values, resolve
+from local_aws.moto_seams import OwnBackend, replace, use_backend, use_responses
 from local_aws.processing_job import JobError, ProcessingJob
 from local_aws.step_cache import StepCache
 from local_aws.step_settings import check_step
 
 logger = logging.getLogger(__name__)
 
-_moto_begin = FakePipelineExecution.__init__
-_moto_start = SageMakerModelBackend.start_pipeline_execution
-_moto_describe = SageMakerModelBackend.describe_pipeline_execution
 _directory = Path()
 _cache = StepCache()
 
@@ -47,47 +42,57 @@ def install(directory: Path) -> None:
     """
     global _directory
     _directory = directory
-    FakePipelineExecution.__init__ = _begin
-    SageMakerModelBackend.start_pipeline_execution = _start
-    SageMakerModelBackend.describe_pipeline_execution = _describe
-    SageMakerResponse.list_pipeline_execution_steps = _list_steps
+    use_backend(sagemaker_backends, LocalSageMakerBackend)
+    use_responses(urls, LocalSageMakerResponse)
+    # moto's backends make their records of executions from this class.
+    replace(models, "FakePipelineExecution", LocalPipelineExecution)
 
 
-def _begin(self: Any, **arguments: Any) -> None:
-    _moto_begin(self, **arguments)
-    # Before anyone can see it: moto would show it as succeeded.
-    self.pipeline_execution_status = "Executing"
-    self.steps = []
+class LocalPipelineExecution(models.FakePipelineExecution):  # type: ignore[misc]  # not checked
+    """moto's record of an execution, which would show it as succeeded at once."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.pipeline_execution_status = "Executing"
+        self.steps: list[dict[str, Any]] = []
 
 
-def _start(self: Any, pipeline_name: str, *args: Any) -> dict[str, str]:
-    name = pipeline_name.rpartition("/")[2]  # the API takes a name or an ARN
-    if name not in self.pipelines:
-        raise ResourceNotFound(message=f"Pipeline {name!r} does not exist.")
-    definition = json.loads(self.pipelines[name].pipeline_definition)
-    given = args[1] or []
-    try:
-        parameter_values(definition, given)
-    except ExpressionError as fault:
-        raise ValidationError(message=str(fault)) from fault
-    started: dict[str, str] = _moto_start(self, name, *args)
-    arn = started["PipelineExecutionArn"]
-    self.pipelines[name].pipeline_executions[arn].pipeline_parameters = given
-    threading.Thread(target=_Execution(self, arn).run, daemon=True).start()
-    return started
+class LocalSageMakerBackend(OwnBackend, models.SageMakerModelBackend):  # type: ignore[misc]
+    """moto's, whose executions run."""
+
+    def start_pipeline_execution(self, pipeline_name: str, *args: Any) -> dict[str, str]:
+        """Check the parameters, and run the execution in a thread."""
+        name = pipeline_name.rpartition("/")[2]  # the API takes a name or an ARN
+        if name not in self.pipelines:
+            raise ResourceNotFound(message=f"Pipeline {name!r} does not exist.")
+        definition = json.loads(self.pipelines[name].pipeline_definition)
+        given = args[1] or []
+        try:
+            parameter_values(definition, given)
+        except ExpressionError as fault:
+            raise ValidationError(message=str(fault)) from fault
+        started: dict[str, str] = super().start_pipeline_execution(name, *args)
+        arn = started["PipelineExecutionArn"]
+        self.pipelines[name].pipeline_executions[arn].pipeline_parameters = given
+        threading.Thread(target=_Execution(self, arn).run, daemon=True).start()
+        return started
+
+    def describe_pipeline_execution(self, pipeline_execution_arn: str) -> dict[str, Any]:
+        """Say why an execution failed, too."""
+        description: dict[str, Any] = super().describe_pipeline_execution(pipeline_execution_arn)
+        execution = _record(self, pipeline_execution_arn)
+        if execution.pipeline_execution_failure_reason:
+            description["FailureReason"] = execution.pipeline_execution_failure_reason
+        return description
 
 
-def _describe(self: Any, pipeline_execution_arn: str) -> dict[str, Any]:
-    description: dict[str, Any] = _moto_describe(self, pipeline_execution_arn)
-    execution = _record(self, pipeline_execution_arn)
-    if execution.pipeline_execution_failure_reason:
-        description["FailureReason"] = execution.pipeline_execution_failure_reason
-    return description
+class LocalSageMakerResponse(SageMakerResponse):  # type: ignore[misc]  # moto is not checked
+    """moto's, with the action that it lacks."""
 
-
-def _list_steps(self: Any) -> Any:
-    execution = _record(self.sagemaker_backend, self._get_param("PipelineExecutionArn"))
-    return ActionResult({"PipelineExecutionSteps": execution.steps})
+    def list_pipeline_execution_steps(self) -> Any:
+        """``ListPipelineExecutionSteps``."""
+        execution = _record(self.sagemaker_backend, self._get_param("PipelineExecutionArn"))
+        return ActionResult({"PipelineExecutionSteps": execution.steps})
 
 
 def _record(backend: Any, arn: str) -> Any:

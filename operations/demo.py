@@ -17,9 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from local_aws import hosting
-from local_aws.cloud import PROJECT, CommandError, LocalCloud, local_cloud, synthesize
+from local_aws.cdk_cli import CommandError
+from local_aws.cloud import LocalCloud, local_cloud
 from model_packaging.step import contract
 from model_packaging.step.s3_location import S3Location
+from operations.synthesis import PROJECT, synthesize
 
 STACK = "ModelPackaging"
 INFERENCE_SCRIPTS = PROJECT / "scripts" / "inference"

@@ -1,186 +1,24 @@
-"""Asks IAM's question of policies as they stand in a template: may this principal do this?
+"""A template's roles and policies: what IAM's question, may this principal do this, is asked of."""
 
-The rules are those of "Policy evaluation logic" and "IAM JSON policy elements" in the IAM User
-Guide. What isn't known here (an operator, a principal, a policy variable) is an error, never a
-guess. The local AWS's own evaluator ignores conditions, and the published ones are linters or no
-longer maintained.
-"""
-
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_aws import policy_evaluation
+from local_aws.policy_evaluation import Statement, is_allowed
 from tests.definitions import resolve
+
+__all__ = ["ACCOUNT", "REGION", "Deployed", "Request", "Statement", "is_allowed"]
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
 
-Statement = Mapping[str, Any]
-
-
-class UnsupportedError(Exception):
-    """A policy says something that is not understood here."""
-
 
 @dataclass(frozen=True)
-class Request:
-    """One call.
+class Request(policy_evaluation.Request):
+    """One call, upon a resource of the account that the template is in unless told otherwise."""
 
-    Attributes:
-        principal: Who calls: the ARN of a role or the name of a service.
-        action: Such as ``s3:GetObject``.
-        resource: ARN of what is called upon; ``*`` for an action that names no resource.
-        context: Condition keys and their values: what the caller's service would send.
-        owner: Account of the resource.
-    """
-
-    principal: str
-    action: str
-    resource: str
-    context: Mapping[str, str | list[str]] = field(default_factory=dict)
-    owner: str = ACCOUNT
-
-    @property
-    def account(self) -> str | None:
-        """The caller's account, unless it is a service."""
-        return self.principal.split(":")[4] if self.principal.startswith("arn:") else None
-
-
-def is_allowed(
-    request: Request,
-    identity: Iterable[Statement] = (),
-    resource: Iterable[Statement] | None = None,
-) -> bool:
-    """Whether a request is allowed.
-
-    Args:
-        request: The request.
-        identity: Statements of the caller's own policies.
-        resource: Statements of the resource's policy, if it has one.
-    """
-    own = [statement for statement in identity if _applies(statement, request)]
-    named = {"direct": [], "account": []}
-    for statement in resource or ():
-        if (how := _names(statement, request)) and _applies(statement, request):
-            named[how].append(statement)
-    if any(
-        statement["Effect"] == "Deny" for statement in (*own, *named["direct"], *named["account"])
-    ):
-        return False
-    if request.account is None:
-        return bool(named["direct"])
-    if named["direct"] and request.account == request.owner:
-        return True
-    # These resources' policies must agree; so must those of another account.
-    must_agree = request.action.lower().startswith(("kms:", "sts:"))
-    if must_agree or request.account != request.owner:
-        return bool(own) and bool(named["direct"] or named["account"])
-    return bool(own)
-
-
-def _applies(statement: Statement, request: Request) -> bool:
-    return (
-        _element(statement, "Action", request.action.lower(), _action_matches)
-        and (
-            _is_trust(statement) or _element(statement, "Resource", request.resource, _arn_matches)
-        )
-        and all(
-            _condition(operator, key, _strings(wanted), request.context)
-            for operator, keys in statement.get("Condition", {}).items()
-            for key, wanted in keys.items()
-        )
-    )
-
-
-def _is_trust(statement: Statement) -> bool:
-    """Whether a statement names no resource because it is the role's own trust policy."""
-    return "Principal" in statement and not {"Resource", "NotResource"} & set(statement)
-
-
-def _element(statement: Statement, name: str, value: str, matches: Any) -> bool:
-    if (name in statement) == (f"Not{name}" in statement):
-        raise UnsupportedError(f"a statement has either {name} or Not{name}: {statement}")
-    if name in statement:
-        return any(matches(pattern, value) for pattern in _strings(statement[name]))
-    return not any(matches(pattern, value) for pattern in _strings(statement[f"Not{name}"]))
-
-
-def _names(statement: Statement, request: Request) -> str | None:
-    """How a resource's statement names the caller: in person, by its account, or not at all."""
-    if "Principal" not in statement:
-        raise UnsupportedError(f"a resource's statement has a Principal: {statement}")
-    principal = statement["Principal"]
-    if principal in ("*", {"AWS": "*"}):
-        return "direct"
-    if unknown := set(principal) - {"AWS", "Service"}:
-        raise UnsupportedError(f"principals of type {sorted(unknown)}")
-    if request.account is None:
-        return "direct" if request.principal in _strings(principal.get("Service", ())) else None
-    named = _strings(principal.get("AWS", ()))
-    if "*" in named or request.principal in named:
-        return "direct"
-    root = re.compile(rf"(arn:[^:]+:iam::)?{request.account}(:root)?")
-    return "account" if any(root.fullmatch(name) for name in named) else None
-
-
-def _condition(
-    operator: str, key: str, wanted: list[str], context: Mapping[str, str | list[str]]
-) -> bool:
-    quantifier, _, name = operator.rpartition(":")
-    if_exists = name.endswith("IfExists")
-    name = name.removesuffix("IfExists")
-    actual = {name.lower(): value for name, value in context.items()}.get(key.lower())
-    if name == "Null":
-        return (actual is None) == (wanted == ["true"])
-    negated = "Not" in name
-    test = _OPERATORS.get(name.replace("Not", ""))
-    if test is None or quantifier not in ("", "ForAllValues", "ForAnyValue"):
-        raise UnsupportedError(f"the condition operator {operator}")
-    if actual is None:
-        return if_exists or quantifier == "ForAllValues" or (negated and not quantifier)
-    met = [any(test(value, one) for value in wanted) != negated for one in _strings(actual)]
-    if quantifier == "":
-        if not isinstance(actual, str):
-            raise UnsupportedError(f"{key} has several values, and {operator} compares one")
-        return met[0]
-    return all(met) if quantifier == "ForAllValues" else any(met)
-
-
-def _strings(value: Any) -> list[str]:
-    values = [value] if isinstance(value, str | bool | int | float) else list(value)
-    texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
-    if any("${" in text for text in texts):
-        raise UnsupportedError(f"policy variables: {texts}")
-    return texts
-
-
-def _wildcard_matches(pattern: str, value: str) -> bool:
-    parts = {"*": ".*", "?": "."}
-    expression = "".join(parts.get(letter, re.escape(letter)) for letter in pattern)
-    return re.fullmatch(expression, value, re.DOTALL) is not None
-
-
-def _action_matches(pattern: str, action: str) -> bool:
-    return _wildcard_matches(pattern.lower(), action)
-
-
-def _arn_matches(pattern: str, arn: str) -> bool:
-    """Each of the six parts by itself: a wildcard doesn't reach over a colon between them."""
-    if pattern == "*":
-        return True
-    parts, values = pattern.split(":", 5), arn.split(":", 5)
-    return len(parts) == len(values) and all(map(_wildcard_matches, parts, values))
-
-
-_OPERATORS: dict[str, Any] = {
-    "StringEquals": str.__eq__,
-    "StringLike": _wildcard_matches,
-    "ArnEquals": _arn_matches,  # both ArnEquals and ArnLike take wildcards
-    "ArnLike": _arn_matches,
-    "Bool": lambda wanted, actual: wanted.lower() == actual.lower(),
-    "NumericLessThan": lambda wanted, actual: float(actual) < float(wanted),
-}
+    owner: str = field(default=ACCOUNT, kw_only=True)
 
 
 class Deployed:

@@ -1,7 +1,8 @@
 """CloudFormation resources that moto leaves out, or of which it drops properties or updates.
 
 Each is made through the service's own API, as CloudFormation's resource providers do it. A
-property that a class here does not know fails the deployment; nothing is skipped.
+property that a class here does not know fails the deployment; nothing is skipped. A type that has
+no class here is refused before (``local_aws/cloudformation/unknown_types.py``).
 """
 
 from local_aws.resources import (

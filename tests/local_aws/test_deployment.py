@@ -13,7 +13,8 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
-from local_aws.cloud import ACCOUNT, REGION, CommandError, LocalCloud
+from local_aws.cdk_cli import CommandError
+from local_aws.cloud import ACCOUNT, REGION, LocalCloud
 from tests.definitions import resolve
 from tests.local_aws.conftest import STACK, Deployment
 

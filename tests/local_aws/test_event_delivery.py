@@ -7,7 +7,7 @@ import pytest
 
 from local_aws.cloud import LocalCloud, local_cloud
 from local_aws.metrics import EVENTS_NAMESPACE
-from local_aws.policies import allows
+from local_aws.policy_evaluation import Request, is_allowed
 from local_aws.rule_targets import resolve
 
 EVENT = {"source": "aws.s3", "detail": {"object": {"key": "models/a b.tar.gz", "size": 5}}}
@@ -28,7 +28,18 @@ def test_a_path_that_leads_nowhere_is_named() -> None:
 
 
 RULE = "arn:aws:events:us-east-1:123456789012:rule/uploads"
-CONTEXT = {"aws:SourceArn": RULE, "aws:SourceAccount": "123456789012"}
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:letters"
+SENDING = Request(
+    principal="events.amazonaws.com",
+    action="sqs:SendMessage",
+    resource=QUEUE,
+    context={
+        "aws:SecureTransport": "true",
+        "aws:SourceArn": RULE,
+        "aws:SourceAccount": "123456789012",
+    },
+    owner="123456789012",
+)
 
 
 def policy(effect: str = "Allow", **changed: Any) -> dict[str, Any]:
@@ -46,6 +57,8 @@ def policy(effect: str = "Allow", **changed: Any) -> dict[str, Any]:
         ([], False),
         ([policy()], True),
         ([policy(Action=["sqs:*"])], True),
+        ([policy(Resource=QUEUE)], True),
+        ([policy(Resource=f"{QUEUE}-2")], False),
         ([policy(Principal={"Service": "sns.amazonaws.com"})], False),
         ([policy(Condition={"ArnEquals": {"aws:SourceArn": f"{RULE}-2"}})], False),
         ([policy(Condition={"StringEquals": {"aws:SourceAccount": "210987654321"}})], False),
@@ -63,8 +76,7 @@ def policy(effect: str = "Allow", **changed: Any) -> dict[str, Any]:
 def test_a_queue_takes_what_its_policy_allows(
     statements: list[dict[str, Any]], allowed: bool
 ) -> None:
-    text = json.dumps({"Statement": statements})
-    assert allows(text, "events.amazonaws.com", "sqs:SendMessage", CONTEXT) == allowed
+    assert is_allowed(SENDING, resource=statements) == allowed
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local_aws.cloud import PROJECT
 from operations.demo import INFERENCE_SCRIPTS, Demo, StageError, show_result
+from operations.synthesis import PROJECT
 from tests.docs import pages
 
 pytestmark = pytest.mark.e2e

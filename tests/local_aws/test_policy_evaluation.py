@@ -1,11 +1,20 @@
 """The evaluator itself, held to the rules of the IAM User Guide."""
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.policies import Request, UnsupportedError, is_allowed
+from local_aws.policy_evaluation import (
+    Request,
+    Statement,
+    UnsupportedPolicyError,
+    is_allowed,
+    is_denied,
+    statements,
+)
 
+ACCOUNT = "111122223333"
 ROLE = "arn:aws:iam::111122223333:role/Job"
 KEY = "arn:aws:s3:::models/churn/model.tar.gz"
 
@@ -19,7 +28,8 @@ def deny(**more: Any) -> dict[str, Any]:
 
 
 def read(**request: Any) -> Request:
-    return Request(**({"principal": ROLE, "action": "s3:GetObject", "resource": KEY} | request))
+    usual = {"principal": ROLE, "action": "s3:GetObject", "resource": KEY, "owner": ACCOUNT}
+    return Request(**(usual | request))
 
 
 def under(operator: str, wanted: Any, actual: Any = None, key: str = "aws:k") -> bool:
@@ -167,7 +177,7 @@ def test_between_accounts_both_must_agree() -> None:
 
 def test_a_key_is_used_by_those_whom_its_policy_names_or_leaves_to_their_account() -> None:
     key = "arn:aws:kms:eu-west-1:111122223333:key/1"
-    decrypt = Request(ROLE, "kms:Decrypt", key)
+    decrypt = Request(ROLE, "kms:Decrypt", key, owner=ACCOUNT)
     root = allow("kms:*", "*", Principal={"AWS": "arn:aws:iam::111122223333:root"})
     assert not is_allowed(decrypt, [allow("kms:Decrypt", key)], [])
     assert not is_allowed(decrypt, [], [root])
@@ -193,13 +203,51 @@ def test_a_service_needs_a_resources_policy_that_names_it() -> None:
         allow(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
         allow(resource="arn:aws:s3:::${aws:username}/*"),
         allow(NotAction="s3:*"),
+        allow(NotPrincipal={"AWS": "*"}),
+        allow() | {"Effect": "allow"},
     ],
 )
 def test_what_is_not_understood_is_an_error(statement: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedError):
+    with pytest.raises(UnsupportedPolicyError):
         is_allowed(read(context={"aws:SourceIp": "10.0.0.1"}), [statement])
 
 
 def test_a_resources_statement_with_an_unknown_principal_is_an_error() -> None:
-    with pytest.raises(UnsupportedError, match="CanonicalUser"):
+    with pytest.raises(UnsupportedPolicyError, match="CanonicalUser"):
         is_allowed(read(), [], [allow(Principal={"CanonicalUser": "1"})])
+
+
+def test_denied_is_what_a_statement_denies_not_what_nothing_allows() -> None:
+    assert not is_denied(read())
+    assert not is_denied(read(), [allow(), deny(resource="arn:aws:s3:::other/*")])
+    assert is_denied(read(), [allow(), deny()])
+    assert is_denied(read(), [allow()], [deny(Principal={"AWS": ROLE})])
+    assert not is_denied(read(), [allow()], [deny(Principal={"Service": "sns.amazonaws.com"})])
+
+
+@pytest.mark.parametrize("operator", ["StringEquals", "StringNotEqualsIfExists", "Null"])
+def test_a_key_that_the_call_may_have_is_an_error_where_a_statement_could_apply(
+    operator: str,
+) -> None:
+    request = read(context={"aws:K": "a"}, context_is_complete=False)
+    about = {"Condition": {operator: {"aws:PrincipalTag/team": "true"}}}
+    with pytest.raises(UnsupportedPolicyError, match="the condition key aws:PrincipalTag/team"):
+        is_allowed(request, [allow(**about)])
+    assert not is_allowed(request, [allow("s3:PutObject", **about)])
+    assert is_allowed(request, [allow(Condition={"StringEquals": {"aws:k": "a"}})])
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        (None, []),
+        ("", []),
+        ({"Statement": allow()}, [allow()]),
+        ({"Statement": [allow(), deny()]}, [allow(), deny()]),
+        (json.dumps({"Statement": allow()}), [allow()]),
+    ],
+)
+def test_a_document_has_one_statement_several_or_none(
+    document: Any, found: list[Statement]
+) -> None:
+    assert statements(document) == found
