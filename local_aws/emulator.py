@@ -34,7 +34,13 @@ def main() -> None:
     )
     from werkzeug.serving import make_server
 
-    from local_aws import bucket_policies, cloudformation, event_delivery, executions
+    from local_aws import (
+        bucket_policies,
+        cloudformation,
+        event_delivery,
+        executions,
+        managed_policies,
+    )
 
     class Handler(MotoRequestHandler):  # type: ignore[misc]  # moto is not checked
         def log_request(self, code: object = "-", size: object = "-") -> None:
@@ -49,6 +55,7 @@ def main() -> None:
     cloudformation.install()
     event_delivery.install()
     executions.install(options.directory)
+    managed_policies.install()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.port, flush=True)
     sys.stdin.read()
