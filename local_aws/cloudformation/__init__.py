@@ -12,7 +12,7 @@ from moto.cloudtrail import urls as cloudtrail_urls
 from local_aws.cloudformation.backend import LocalCloudFormationBackend
 from local_aws.cloudformation.resource_map import LocalResourceMap
 from local_aws.cloudformation.responses import LocalCloudFormationResponse, LocalCloudTrailResponse
-from local_aws.cloudformation.templates import LocalChangeSet, LocalStack
+from local_aws.cloudformation.template_reading import ChangeSet, Stack
 from local_aws.cloudformation.unknown_types import KNOWN_TYPES
 from local_aws.moto_seams import replace, use_backend, use_responses
 
@@ -22,9 +22,9 @@ def install() -> None:
     use_backend(models.cloudformation_backends, LocalCloudFormationBackend)
     use_responses(cloudformation_urls, LocalCloudFormationResponse)
     use_responses(cloudtrail_urls, LocalCloudTrailResponse)
-    replace(models, "Stack", LocalStack)
-    replace(models, "ChangeSet", LocalChangeSet)
-    # moto's stacks make their resources by this class.
+    # moto's backend makes stacks and change sets from these classes, a stack its resources by this.
+    replace(models, "Stack", Stack)
+    replace(models, "ChangeSet", ChangeSet)
     replace(models, "ResourceMap", LocalResourceMap)
     # moto's parser asks these functions what makes a resource of a type.
     replace(parsing, "get_model_map", lambda: KNOWN_TYPES)

@@ -10,7 +10,7 @@ from moto.core.exceptions import ServiceException
 from local_aws.cloudformation.change_details import details
 from local_aws.cloudformation.rollback import roll_back
 from local_aws.cloudformation.stack_events import failed_resources, operation
-from local_aws.cloudformation.templates import parse_template
+from local_aws.cloudformation.template_reading import read_template
 from local_aws.cloudformation.unknown_types import refuse_unknown_types
 from local_aws.moto_seams import OwnBackend
 
@@ -28,7 +28,7 @@ class LocalCloudFormationBackend(OwnBackend, CloudFormationBackend):  # type: ig
 
     def create_change_set(self, **kwargs: Any) -> tuple[str, str]:
         """Refuse what can't be deployed, and say which properties change."""
-        template = parse_template(kwargs["template"])
+        template = read_template(kwargs["template"])
         refuse_unknown_types(template)
         before: dict[str, Any] = {}
         if kwargs["change_set_type"] == "UPDATE":

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from local_aws.cloudformation.templates import parse_template
+from local_aws.cloudformation.template_reading import read_template
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def roll_back(
         if action == "CREATE":
             stack.resource_map.delete()
         else:
-            stack.resource_map.roll_back_update(parse_template(template), parameters)
+            stack.resource_map.roll_back_update(read_template(template), parameters)
         stack.status = f"{status}_COMPLETE"
     except Exception:
         logger.exception("the rollback of stack %s failed", stack.name)
