@@ -235,7 +235,12 @@ class PackagingPipeline(Construct):
                 unknown=self._bridge.PLACEHOLDER,
             )
 
-        made_from = None if model is None else {"step": builder.rendered_from, "model": model}
+        kind = type(self.model)
+        made_from = None
+        if model is not None:
+            # Two kinds may say the same of themselves.
+            named = f"{kind.__module__}.{kind.__qualname__}"
+            made_from = {"step": builder.rendered_from, "kind": named, "model": model}
         definition: dict[str, Any] = self._store.get(made_from, render)
         self._allow_upstream_jobs(definition)
         return definition

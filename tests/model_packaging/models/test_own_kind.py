@@ -1,7 +1,7 @@
 """A kind of model that this library does not know, written by a user of it."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,17 @@ class FinishedExperiment(ModelEvent):
         return isinstance(other, FinishedExperiment)
 
 
+class Revised(FinishedExperiment):
+    """Says the same of itself as another kind, but binds otherwise."""
+
+    @property
+    def rendered_from(self) -> str:
+        return "experiments, version 1"
+
+    def bind(self, context: StepContext) -> ModelSource:
+        return replace(super().bind(context), environment={"REVISED": "yes"})
+
+
 class Hiding(FinishedExperiment):
     """Promises to be kept, and uses what is known at deployment only."""
 
@@ -112,6 +123,15 @@ def test_it_packages_triggers_and_is_kept_in_the_store(
     again, second = packaging(FinishedExperiment, settings, tmp_path)
     assert again == template
     assert (len(first.bound), len(second.bound)) == (1, 0)
+
+
+def test_two_kinds_that_say_the_same_of_themselves_are_not_confused(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    first, _ = packaging(FinishedExperiment, settings, tmp_path)
+    second, _ = packaging(Revised, settings, tmp_path)
+    assert "REVISED" not in json.dumps(first)
+    assert "REVISED" in json.dumps(second)
 
 
 def test_what_is_kept_may_not_depend_on_the_deployment(
