@@ -1,6 +1,7 @@
 """What a rule's target makes of an event: the parameters that it starts a pipeline with."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,10 +23,11 @@ def resolve(value: str, event: Mapping[str, Any]) -> str:
     if not value.startswith("$."):
         return value
     found: Any = event
-    for name in value[2:].split("."):
-        if not isinstance(found, Mapping) or name not in found:
-            raise ValueError(f"the event has nothing at {value}")
-        found = found[name]
+    for name in re.findall(r"[^.\[\]]+", value[2:]):
+        try:
+            found = found[int(name) if isinstance(found, list) else name]
+        except (LookupError, TypeError, ValueError):
+            raise ValueError(f"the event has nothing at {value}") from None
     return found if isinstance(found, str) else json.dumps(found)
 
 

@@ -29,15 +29,18 @@ def run(options: argparse.Namespace) -> int:
         0; 1 if an event's rule or pipeline is gone or can't be used.
     """
     try:
-        started = redrive(boto3.client, options.queue_url)
+        started = redrive(boto3.client, options.queue_url, print)
     except (BotoCoreError, ClientError, ValueError) as fault:
         print(f"Not all events were sent again; the rest is still in the queue: {fault}")
         return 1
-    print("\n".join(started) or "The queue is empty.")
+    if not started:
+        print("The queue is empty.")
     return 0
 
 
-def redrive(client: Callable[[str], Any], queue_url: str) -> list[str]:
+def redrive(
+    client: Callable[[str], Any], queue_url: str, tell: Callable[[str], None] = lambda arn: None
+) -> list[str]:
     """Start a pipeline for every event in a dead-letter queue.
 
     A message is deleted when its execution has started; one whose execution can't start stays.
@@ -45,6 +48,7 @@ def redrive(client: Callable[[str], Any], queue_url: str) -> list[str]:
     Args:
         client: Makes a boto3 client of a service, such as ``boto3.client``.
         queue_url: The dead-letter queue of a rule whose targets are pipelines.
+        tell: Told the ARN of each execution as soon as it has started.
 
     Returns:
         ARNs of the executions.
@@ -63,7 +67,9 @@ def redrive(client: Callable[[str], Any], queue_url: str) -> list[str]:
         [message] = messages
         receipt = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
         try:
-            started += _start(client, message)
+            for arn in _start(client, message):
+                started.append(arn)
+                tell(arn)
         except Exception:
             sqs.change_message_visibility(**receipt, VisibilityTimeout=0)
             raise
@@ -73,8 +79,14 @@ def redrive(client: Callable[[str], Any], queue_url: str) -> list[str]:
 
 def _start(client: Callable[[str], Any], message: dict[str, Any]) -> list[str]:
     failed = {
-        name: attribute["StringValue"] for name, attribute in message["MessageAttributes"].items()
+        name: attribute.get("StringValue", "")
+        for name, attribute in message.get("MessageAttributes", {}).items()
     }
+    if not {"RULE_ARN", "TARGET_ARN"} <= failed.keys():
+        raise ValueError(
+            f"the message {message['MessageId']} is no undelivered event: it lacks RULE_ARN and "
+            "TARGET_ARN; is this the dead-letter queue of a rule?"
+        )
     rule = failed["RULE_ARN"].rpartition("/")[2]
     targets = client("events").list_targets_by_rule(Rule=rule)["Targets"]
     same = [target for target in targets if target["Arn"] == failed["TARGET_ARN"]]

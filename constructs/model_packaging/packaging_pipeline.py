@@ -80,7 +80,7 @@ class PackagingPipeline(Construct):
         self._config = config
         self.model = model
         self.packaged_s3_uri = config.pipeline_s3_loc
-        refuse_loop(self.output_s3_uris, model.events)
+        refuse_loop(self.output_s3_uris, model.events, setting="pipeline_s3_loc")
         _require_same_region(config, Stack.of(self))
         self._bridge = DefinitionBridge(Stack.of(self))
         folder = self.node.try_get_context(DEFINITION_STORE)

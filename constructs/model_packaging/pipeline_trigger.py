@@ -243,7 +243,8 @@ def _events_of(pipeline: "PackagingPipeline | ExistingPipeline") -> tuple["Model
     if not announced:
         raise ValueError(
             f"the model of the pipeline {pipeline.pipeline_name!r} is announced by no event; give "
-            "the pipeline a ModelUpload, a TrainingJobCompleted or an UploadOrTrainingJob"
+            "the pipeline a ModelUpload, a TrainingJobCompleted, an UploadOrTrainingJob or a "
+            "ModelEvent of your own"
         )
     return announced
 

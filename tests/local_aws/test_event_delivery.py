@@ -16,6 +16,7 @@ EVENT = {"source": "aws.s3", "detail": {"object": {"key": "models/a b.tar.gz", "
 def test_a_whole_path_gives_what_it_leads_to() -> None:
     assert resolve("$.detail.object.key", EVENT) == "models/a b.tar.gz"
     assert resolve("$.detail.object.size", EVENT) == "5"
+    assert resolve("$.resources[1]", {"resources": ["arn:1", "arn:2"]}) == "arn:2"
 
 
 def test_anything_else_is_a_constant() -> None:

@@ -283,6 +283,18 @@ def test_without_a_packager_of_the_users_the_librarys_own_ships(settings: Settin
     assert config.get_script_path() == packager.own_packager() / "mims_package.py"
 
 
+def test_a_folder_that_python_runs_needs_no_script_of_a_name(
+    settings: Settings, tmp_path: Path
+) -> None:
+    packager_folder = tmp_path / "own"
+    packager_folder.mkdir()
+    (packager_folder / "__main__.py").touch()
+    settings["processing_source_dir"] = packager_folder
+    assert PackageStepConfig(**settings).get_packaging_source() == packager_folder
+    with pytest.raises(InvalidConfigError, match=r"'pack.py' is given, but .* has a __main__.py"):
+        PackageStepConfig(**settings, processing_entry_point="pack.py")
+
+
 def test_one_folder_may_hold_all_scripts_and_its_own_packaging_script_is_never_replaced(
     settings: Settings, scripts: Path
 ) -> None:
@@ -304,6 +316,7 @@ def test_a_folder_that_python_runs_ships_whole_and_any_other_its_script_alone(
     settings |= {"processing_source_dir": folder, "processing_entry_point": "pack.py"}
     assert PackageStepConfig(**settings).get_packaging_source() == folder / "pack.py"
     (folder / "__main__.py").touch()
+    del settings["processing_entry_point"]
     assert PackageStepConfig(**settings).get_packaging_source() == folder
 
 

@@ -43,8 +43,10 @@ def test_redrive_prints_the_executions_that_it_started(
 ) -> None:
     asked = []
 
-    def answer(client: Any, queue_url: str) -> list[str]:
+    def answer(client: Any, queue_url: str, tell: Any) -> list[str]:
         asked.append(queue_url)
+        for arn in started:
+            tell(arn)
         return started
 
     monkeypatch.setattr(redrive, "redrive", answer)
@@ -63,9 +65,27 @@ def test_redrive_prints_the_executions_that_it_started(
 def test_a_redrive_that_breaks_off_says_why_and_that_nothing_is_lost(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: Exception
 ) -> None:
-    def fail(client: Any, queue_url: str) -> list[str]:
+    def fail(client: Any, queue_url: str, tell: Any) -> list[str]:
+        tell("arn:started before")
         raise fault
 
     monkeypatch.setattr(redrive, "redrive", fail)
     assert main(["redrive", "https://queue"]) == 1
-    assert f"the rest is still in the queue: {fault}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.startswith("arn:started before\n")
+    assert f"the rest is still in the queue: {fault}" in printed
+
+
+def test_a_message_that_is_no_undelivered_event_is_left_and_named() -> None:
+    visible = []
+
+    class Queue:
+        def receive_message(self, **_: Any) -> dict[str, Any]:
+            return {"Messages": [{"MessageId": "m-1", "ReceiptHandle": "r", "Body": "{}"}]}
+
+        def change_message_visibility(self, **given: Any) -> None:
+            visible.append(given["VisibilityTimeout"])
+
+    with pytest.raises(ValueError, match="the message m-1 is no undelivered event"):
+        redrive.redrive(lambda service: Queue(), "https://queue")
+    assert visible == [0]

@@ -5,23 +5,25 @@ from collections.abc import Iterable
 from model_packaging.models.model_origin import ModelEvent
 
 
-def refuse_loop(written: Iterable[str], events: Iterable[ModelEvent]) -> None:
+def refuse_loop(written: Iterable[str], events: Iterable[ModelEvent], *, setting: str = "") -> None:
     """Make sure that nothing a pipeline writes starts it again.
 
     Args:
         written: S3 prefixes that it writes below.
         events: The events that start it.
+        setting: What the prefixes were given as, for the message.
 
     Raises:
         ValueError: What is written could raise an event.
     """
+    given_as = f"{setting}: " if setting else ""
     for event in events:
         for uri in written:
             if event.matches_below(uri):
                 raise ValueError(
-                    f"the pipeline writes below {uri!r}, which could match {event}: every package "
-                    "would start the pipeline again; choose a prefix for packages outside that of "
-                    "models"
+                    f"{given_as}the pipeline writes below {uri!r}, which could match {event}: "
+                    "every package would start the pipeline again; choose a prefix for packages "
+                    "outside that of models"
                 )
 
 

@@ -84,6 +84,10 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
             "inference_scripts_uri": self.inference_scripts_uri,
             "region": self.region,
             "image_uri": self.image_uri,
+            "environment": {
+                name: getattr(value, "expr", value) for name, value in self.environment.items()
+            },
+            "step": self._get_step_name("Package"),
         }
 
     @property

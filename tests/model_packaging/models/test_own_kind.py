@@ -141,6 +141,42 @@ def test_what_is_kept_may_not_depend_on_the_deployment(
         packaging(Hiding, settings, tmp_path)
 
 
+def test_a_mixin_that_binds_is_rendered_anew(settings: dict[str, Any], tmp_path: Path) -> None:
+    class Marking:
+        def bind(self, context: StepContext) -> ModelSource:
+            return ModelSource(uri="s3://models/marked/")
+
+    class Marked(Marking, FinishedExperiment):
+        """Binds by another class than the one that says what it is rendered from."""
+
+        @property
+        def parameter_paths(self) -> dict[str, str]:
+            return {}
+
+    assert Marked.rendered_from.fget is not FinishedExperiment.rendered_from.fget
+    for _ in range(2):
+        template, _ = packaging(Marked, settings, tmp_path)
+        assert "s3://models/marked/" in json.dumps(template)
+
+
+def test_a_kind_that_lacks_an_answer_is_refused_by_name() -> None:
+    class Silent(ModelEvent):
+        pass
+
+    with pytest.raises(TypeError, match=r"abstract.*bind"):
+        Silent()  # type: ignore[abstract]
+
+
+def test_a_loop_names_the_setting_and_the_kind(settings: dict[str, Any], tmp_path: Path) -> None:
+    class Looping(FinishedExperiment):
+        def matches_below(self, s3_prefix: str) -> bool:
+            return True
+
+    expected = "pipeline_s3_loc: .* could match Looping of models below experiments/"
+    with pytest.raises(ValueError, match=expected):
+        packaging(Looping, settings, tmp_path)
+
+
 def test_a_subclass_that_binds_otherwise_is_rendered_anew(
     settings: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from model_packaging.step import contract, service_model
-from model_packaging.step.packager import is_packager, own_packager
+from model_packaging.step.packager import PROGRAM, is_packager, own_packager
 from model_packaging.step.settings.caching_and_retries import CachingAndRetrySettings
 from model_packaging.step.settings.content import ContentSettings
 from model_packaging.step.settings.encryption_and_network import EncryptionAndNetworkSettings
@@ -75,6 +75,8 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
             script = self.get_script_path()
         except FileNotFoundError as error:
             return [f"processing_source_dir: None is given, but {error}"]
+        if is_packager(script.parent):
+            return self._unused_entry_point_problems(script)
         if script.is_file():
             return []
         if self.processing_source_dir is not None:
@@ -82,6 +84,15 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
         return [
             f"processing_entry_point: {self.processing_entry_point!r} is neither in source_dir nor "
             f"in the library's own packager; {remedy}"
+        ]
+
+    def _unused_entry_point_problems(self, script: Path) -> list[str]:
+        if self.processing_entry_point == PROGRAM:
+            return []
+        return [
+            f"processing_entry_point: {self.processing_entry_point!r} is given, but "
+            f"{str(script.parent)!r} has a __main__.py, which would run instead; leave "
+            "processing_entry_point out, or name a folder without a __main__.py"
         ]
 
     def _name_problems(self) -> list[str]:
