@@ -291,6 +291,7 @@ def test_a_folder_that_python_runs_needs_no_script_of_a_name(
     (packager_folder / "__main__.py").touch()
     settings["processing_source_dir"] = packager_folder
     assert PackageStepConfig(**settings).get_packaging_source() == packager_folder
+    (packager_folder / "pack.py").touch()
     with pytest.raises(InvalidConfigError, match=r"'pack.py' is given, but .* has a __main__.py"):
         PackageStepConfig(**settings, processing_entry_point="pack.py")
 

@@ -75,10 +75,10 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
             script = self.get_script_path()
         except FileNotFoundError as error:
             return [f"processing_source_dir: None is given, but {error}"]
-        if is_packager(script.parent):
-            return self._unused_entry_point_problems(script)
-        if script.is_file():
+        if is_packager(script.parent) and self.processing_entry_point == PROGRAM:
             return []
+        if script.is_file():
+            return self._unused_entry_point_problems(script)
         if self.processing_source_dir is not None:
             return [f"processing_entry_point: {str(script)!r} is not a file; {remedy}"]
         return [
@@ -87,7 +87,7 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
         ]
 
     def _unused_entry_point_problems(self, script: Path) -> list[str]:
-        if self.processing_entry_point == PROGRAM:
+        if not is_packager(script.parent):
             return []
         return [
             f"processing_entry_point: {self.processing_entry_point!r} is given, but "
