@@ -8,7 +8,7 @@ takes from the event. It uses nothing that only the local AWS has.
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -55,7 +55,7 @@ def redrive(
 
     Raises:
         botocore.exceptions.ClientError: The rule is gone or its pipeline can't be started.
-        ValueError: An event lacks what the rule takes from it.
+        ValueError: An event lacks what the rule takes from it, or its rule has no target.
     """
     sqs, started = client("sqs"), []
     while messages := sqs.receive_message(
@@ -77,7 +77,7 @@ def redrive(
     return started
 
 
-def _start(client: Callable[[str], Any], message: dict[str, Any]) -> list[str]:
+def _start(client: Callable[[str], Any], message: dict[str, Any]) -> Iterator[str]:
     failed = {
         name: attribute.get("StringValue", "")
         for name, attribute in message.get("MessageAttributes", {}).items()
@@ -89,11 +89,11 @@ def _start(client: Callable[[str], Any], message: dict[str, Any]) -> list[str]:
         )
     rule = failed["RULE_ARN"].rpartition("/")[2]
     targets = client("events").list_targets_by_rule(Rule=rule)["Targets"]
+    if not targets:
+        raise ValueError(f"the rule {rule} has no target; deploy the stack again")
     same = [target for target in targets if target["Arn"] == failed["TARGET_ARN"]]
-    return [
-        client("sagemaker").start_pipeline_execution(
+    for target in same or targets:  # the rule may have another pipeline by now
+        yield client("sagemaker").start_pipeline_execution(
             PipelineName=target["Arn"].rpartition("/")[2],
             PipelineParameters=pipeline_parameters(target, json.loads(message["Body"])),
         )["PipelineExecutionArn"]
-        for target in same or targets  # the rule may have another pipeline by now
-    ]

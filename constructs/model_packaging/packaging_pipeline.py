@@ -24,6 +24,7 @@ from model_packaging.step import (
     MIMSPackagingStepBuilder,
     PackageStepConfig,
     contract,
+    offline,
     render_definition,
 )
 from model_packaging.step.definition_store import DefinitionStore
@@ -226,7 +227,8 @@ class PackagingPipeline(Construct):
         model = self.model.rendered_from
 
         def render() -> dict[str, Any]:
-            source = self.model.bind(StepContext(self._bridge, kept=model is not None))
+            with offline():
+                source = self.model.bind(StepContext(self._bridge, kept=model is not None))
             return render_definition(
                 # The definition does not hold the name.
                 "pipeline" if Token.is_unresolved(self.pipeline_name) else self.pipeline_name,

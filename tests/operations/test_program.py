@@ -89,3 +89,25 @@ def test_a_message_that_is_no_undelivered_event_is_left_and_named() -> None:
     with pytest.raises(ValueError, match="the message m-1 is no undelivered event"):
         redrive.redrive(lambda service: Queue(), "https://queue")
     assert visible == [0]
+
+
+def test_an_event_whose_rule_has_no_target_stays_in_the_queue() -> None:
+    visible = []
+
+    class Services:
+        def receive_message(self, **_: Any) -> dict[str, Any]:
+            told = {"RULE_ARN": "arn:rule/uploads", "TARGET_ARN": "arn:pipeline/churn"}
+            attributes = {name: {"StringValue": value} for name, value in told.items()}
+            message = {"MessageId": "m-1", "ReceiptHandle": "r", "Body": "{}"}
+            return {"Messages": [message | {"MessageAttributes": attributes}]}
+
+        def list_targets_by_rule(self, **_: Any) -> dict[str, Any]:
+            return {"Targets": []}
+
+        def change_message_visibility(self, **given: Any) -> None:
+            visible.append(given["VisibilityTimeout"])
+
+    # No delete_message: to call it would fail.
+    with pytest.raises(ValueError, match="the rule uploads has no target"):
+        redrive.redrive(lambda service: Services(), "https://queue")
+    assert visible == [0]

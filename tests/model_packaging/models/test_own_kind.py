@@ -1,6 +1,7 @@
 """A kind of model that this library does not know, written by a user of it."""
 
 import json
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,19 @@ def test_a_mixin_that_binds_is_rendered_anew(settings: dict[str, Any], tmp_path:
     for _ in range(2):
         template, _ = packaging(Marked, settings, tmp_path)
         assert "s3://models/marked/" in json.dumps(template)
+
+
+def test_it_binds_offline(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Looking(FinishedExperiment):
+        def bind(self, context: StepContext) -> ModelSource:
+            self.bound.append(os.environ.get("AWS_PROFILE", "none"))
+            return super().bind(context)
+
+    monkeypatch.setenv("AWS_PROFILE", "the-users-own")
+    _, model = packaging(Looking, settings, tmp_path)
+    assert model.bound[0] == "none"
 
 
 def test_a_kind_that_lacks_an_answer_is_refused_by_name() -> None:
