@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from operations import demo, findings, redrive
+from operations import demo, findings
+from operations.executions import redrive
 
 COMMANDS = {"demo": demo, "findings": findings, "redrive": redrive}
 

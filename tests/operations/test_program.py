@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from operations import redrive
 from operations.__main__ import COMMANDS, main
+from operations.executions import redrive
 from tests.conftest import PROJECT
 
 
