@@ -21,6 +21,7 @@ from model_packaging.step.service_model import closest
 from model_packaging.step.settings.instances import DEFAULT_INSTANCE_TYPE, DEFAULT_VOLUME_SIZE
 from model_packaging.step.settings.job import DEFAULT_RUNTIME_IN_SECONDS
 from model_packaging.step.settings.sagemaker_shapes import InstanceType, SageMakerShape, Subnets
+from stacks import default_names
 
 TriggerKind = Literal["upload", "training-job", "upload-or-training-job"]
 
@@ -289,8 +290,8 @@ def read_stage(name: str, stages: Mapping[str, Mapping[str, Any]]) -> StageSetti
     problems: list[str] = []
     for stage, given in stages.items():
         names = {
-            "stack_name": f"ModelPackaging-{stage}",
-            "pipeline_name": f"model-packaging-{stage}",
+            "stack_name": default_names.stack_name(stage),
+            "pipeline_name": default_names.pipeline_name(stage),
         }
         try:
             read[stage] = StageSettings.model_validate(names | dict(given))
