@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -57,6 +57,8 @@ class ModelPackagingStack(Stack):
             stack_name=settings.stack_name,
             termination_protection=settings.termination_protection,
             tags=settings.tags(stage),
+            # Below a prefix of the stack's own, a changed script changes no permission.
+            synthesizer=DefaultStackSynthesizer(bucket_prefix=f"{settings.stack_name}/"),
             **stack,
         )
         self._settings = settings
@@ -141,6 +143,9 @@ class ModelPackagingStack(Stack):
             ),
             model=announced_models(settings.trigger, bucket),
         )
+        if settings.bootstrap_key:
+            roles = pipeline.roles
+            roles.grants.use_key(roles.job_role, settings.bootstrap_key, write=False)
         self._tell("PipelineName", pipeline.pipeline_name, "The SageMaker pipeline.")
         self._tell("PipelineArn", pipeline.pipeline_arn, "The same, for policies and rules.")
         self._tell(

@@ -51,6 +51,15 @@ def _customer_key(value: Any) -> Any:
     )
 
 
+def _bootstrap_key(value: str) -> str:
+    if _KEY_ARN.fullmatch(value):
+        return value
+    raise ValueError(
+        f"{value!r} is no key; write 'arn:aws:kms:<region>:<account>:key/<id>', the key that you "
+        "gave to `cdk bootstrap`; one that `cdk bootstrap` made needs no setting"
+    )
+
+
 def _log_retention(value: str) -> str:
     known = [days.name for days in logs.RetentionDays]
     if value not in known:
@@ -223,6 +232,9 @@ class StageSettings(_Settings):
         customer_key: Encrypt bucket, queue, alarms and the job's volumes with a customer-managed
             KMS key: one that is made, or the one with an ARN; False leaves it to the services'
             own keys.
+        bootstrap_key: ARN of the customer-managed KMS key that you gave to `cdk bootstrap`: the
+            job reads its scripts from the bucket that it encrypts. Default: none, or the one that
+            `cdk bootstrap` made, whose policy lets everybody of the account read.
         bucket: The artifact bucket.
         sizes: The packaging job's instance.
         trigger: What starts the pipeline.
@@ -251,6 +263,7 @@ class StageSettings(_Settings):
     termination_protection: bool = True
     inference_scripts: str = "scripts/inference"
     customer_key: Annotated[bool | str, PlainValidator(_customer_key)] = True
+    bootstrap_key: Annotated[str, AfterValidator(_bootstrap_key)] | None = None
     bucket: Bucket = Bucket()
     sizes: Sizes = Sizes()
     trigger: Trigger = Trigger()

@@ -14,7 +14,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from tests.conftest import template_of
 from tests.definitions import definition_of, resolve
-from tests.stacks.conftest import STAGES
+from tests.stacks.conftest import CONTEXTS, STAGES
 
 ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -366,7 +366,7 @@ def test_the_job_reads_models_and_its_assets_and_writes_packages(stack: Template
     [bucket] = stack.find_resources("AWS::S3::Bucket")
     assets = "arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
     statements = [
-        json.loads(ASSET_HASH.sub("HASH", json.dumps(resolve(statement, {}))))
+        resolve(statement, {})
         for statement in statements_of(stack, "Assumed by the packaging job")
         if any(action.startswith("s3:") for action in actions_of(statement))
     ]
@@ -374,7 +374,7 @@ def test_the_job_reads_models_and_its_assets_and_writes_packages(stack: Template
         {
             "Effect": "Allow",
             "Action": "s3:GetObject",
-            "Resource": [*[f"{assets}/HASH.zip"] * 2, f"<{bucket}.Arn>/models/*"],
+            "Resource": f"<{bucket}.Arn>/models/*",
         },
         {
             "Effect": "Allow",
@@ -384,9 +384,18 @@ def test_the_job_reads_models_and_its_assets_and_writes_packages(stack: Template
         },
         {
             "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": f"{assets}/ModelPackaging/*.zip",
+            "Condition": {"StringEquals": {"aws:ResourceAccount": "<AWS::AccountId>"}},
+        },
+        {
+            "Effect": "Allow",
             "Action": "s3:ListBucket",
             "Resource": assets,
-            "Condition": {"StringLike": {"s3:prefix": ["HASH.zip"] * 2}},
+            "Condition": {
+                "StringLike": {"s3:prefix": ["ModelPackaging/*.zip"]},
+                "StringEquals": {"aws:ResourceAccount": "<AWS::AccountId>"},
+            },
         },
         {
             "Effect": "Allow",
@@ -394,6 +403,57 @@ def test_the_job_reads_models_and_its_assets_and_writes_packages(stack: Template
             "Resource": f"arn:<AWS::Partition>:s3:::<{bucket}>/packaged/model-packaging/*",
         },
     ]
+
+
+def test_an_edited_inference_script_changes_no_policy(
+    template: dict[str, Any], edited: Path
+) -> None:
+    other = template_of(edited)
+
+    def policies(one: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: resource
+            for name, resource in one["Resources"].items()
+            if "Policy" in resource["Type"] or resource["Type"] == "AWS::IAM::Role"
+        }
+
+    assert policies(template) == policies(other)
+    assert definition_of(template) != definition_of(other)
+
+
+def test_all_assets_of_a_stage_are_below_a_prefix_of_its_own(
+    assembly: Callable[[str], Path],
+) -> None:
+    for stage, prefix in (("dev", "ModelPackaging"), ("prod", "ModelPackaging-prod")):
+        assets = json.loads((assembly(stage) / "ModelPackaging.assets.json").read_text())
+        keys = [
+            destination["objectKey"]
+            for file in assets["files"].values()
+            for destination in file["destinations"].values()
+        ]
+        assert {key.rpartition("/")[0] for key in keys} == {prefix}
+        assert sorted(key.rpartition(".")[2] for key in keys) == ["json", "zip", "zip", "zip"]
+
+
+def test_a_key_that_was_brought_to_the_bootstrap_opens_the_scripts_and_nothing_else(
+    assembly: Callable[[str], Path],
+) -> None:
+    stack = Template.from_json(template_of(assembly("everything")))
+    key = CONTEXTS["everything"]["stages"]["everything"]["bootstrap_key"]
+    named = [
+        statement
+        for statement in statements_of(stack, "Assumed by the packaging job")
+        if statement["Resource"] == key
+    ]
+    assert named == [
+        {
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": key,
+            "Condition": {"StringLike": {"kms:ViaService": "s3.eu-west-1.amazonaws.com*"}},
+        }
+    ]
+    assert json.dumps(stack.to_json()).count(key) == 1
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"removal_policy": "snapshot"}, "write one of 'retain' or 'destroy'"),
     ({"termination_protection": "maybe"}, "termination_protection: 'maybe' is neither; write true"),
     ({"customer_key": "alias/ml"}, "customer_key: 'alias/ml' is no key; write true to make one, "),
+    ({"bootstrap_key": "alias/cdk"}, "bootstrap_key: 'alias/cdk' is no key; write 'arn:aws:kms:<r"),
+    ({"bootstrap_key": True}, "bootstrap_key: True is not a text; write it in quotes"),
     ({"sizes": {"volume_size": 5}}, "sizes.volume_size: 5 is out of range; write at least 10"),
     ({"sizes": {"instance_type": "ml.m5.xxl"}}, "sizes.instance_type: 'ml.m5.xxl' is not one of "),
     ({"log_retention": "A_YEAR"}, "log_retention: 'A_YEAR' is none of them; write one of ONE_DAY"),
