@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -70,6 +71,7 @@ class ModelPackagingStack(Stack):
         self.pipeline = self._build_pipeline()
         self.trigger = self._build_trigger()
         self.monitoring = self._build_monitoring()
+        self._set_permissions_boundary()
         # Last, where templates of earlier versions have them.
         for name, told, description in self._outputs:
             CfnOutput(self, name, value=told, description=description)
@@ -221,6 +223,18 @@ class ModelPackagingStack(Stack):
             return None
         retention = logs.RetentionDays[self._settings.log_retention]
         return ProcessingLogGroup(self, "ProcessingLogs", retention=retention).log_group
+
+    def _set_permissions_boundary(self) -> None:
+        named = self._settings.permissions_boundary
+        if named is None:
+            return
+        find = (
+            iam.ManagedPolicy.from_managed_policy_arn
+            if named.startswith("arn:")
+            else iam.ManagedPolicy.from_managed_policy_name
+        )
+        # Of the roles of custom resources, too.
+        iam.PermissionsBoundary.of(self).apply(find(self, "PermissionsBoundary", named))
 
     def _tell(self, name: str, value: str, description: str) -> None:
         self._outputs.append((name, value, description))

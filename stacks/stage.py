@@ -27,6 +27,12 @@ TriggerKind = Literal["upload", "training-job", "upload-or-training-job"]
 
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+")
 
+# botocore's model of iam: policyNameType, policyPathType. AWS's own policies have no account.
+_BOUNDARY = re.compile(
+    r"(arn:aws[a-z-]*:iam::(?P<account>\d{12}|aws):policy/)?([\w+=,.@-]+/)*[\w+=,.@-]{1,128}",
+    re.ASCII,
+)
+
 
 def _matches(pattern: str, what: str) -> AfterValidator:
     def check(value: str) -> str:
@@ -57,6 +63,15 @@ def _bootstrap_key(value: str) -> str:
     raise ValueError(
         f"{value!r} is no key; write 'arn:aws:kms:<region>:<account>:key/<id>', the key that you "
         "gave to `cdk bootstrap`; one that `cdk bootstrap` made needs no setting"
+    )
+
+
+def _boundary(value: str) -> str:
+    if _BOUNDARY.fullmatch(value):
+        return value
+    raise ValueError(
+        f"{value!r} is no managed policy; write its name, with its path if it has one, or "
+        "'arn:aws:iam::<account>:policy/<name>'"
     )
 
 
@@ -235,6 +250,8 @@ class StageSettings(_Settings):
         bootstrap_key: ARN of the customer-managed KMS key that you gave to `cdk bootstrap`: the
             job reads its scripts from the bucket that it encrypts. Default: none, or the one that
             `cdk bootstrap` made, whose policy lets everybody of the account read.
+        permissions_boundary: Managed policy that bounds every role of the stack, by its name or
+            ARN. Default: none.
         bucket: The artifact bucket.
         sizes: The packaging job's instance.
         trigger: What starts the pipeline.
@@ -264,12 +281,24 @@ class StageSettings(_Settings):
     inference_scripts: str = "scripts/inference"
     customer_key: Annotated[bool | str, PlainValidator(_customer_key)] = True
     bootstrap_key: Annotated[str, AfterValidator(_bootstrap_key)] | None = None
+    permissions_boundary: Annotated[str, AfterValidator(_boundary)] | None = None
     bucket: Bucket = Bucket()
     sizes: Sizes = Sizes()
     trigger: Trigger = Trigger()
     alarms: Alarms | None = None
     log_retention: Annotated[str, AfterValidator(_log_retention)] | None = None
     network: Network | None = None
+
+    @model_validator(mode="after")
+    def _boundary_is_of_the_account(self) -> "StageSettings":
+        named = _BOUNDARY.fullmatch(self.permissions_boundary or "")
+        owner = named["account"] if named else None
+        if self.account and owner not in (None, "aws", self.account):
+            raise ValueError(
+                f"permissions_boundary is a policy of the account {owner}, and account is "
+                f"{self.account}; name a policy of that account, or AWS's own"
+            )
+        return self
 
     def tags(self, stage: str) -> dict[str, str]:
         """Tags of everything in the stack.

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import App
 from aws_cdk.assertions import Match, Template
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from tests.conftest import template_of
+from stacks.model_packaging_stack import ModelPackagingStack
+from stacks.stage import read_stage
+from tests.conftest import PROJECT, template_of
 from tests.definitions import definition_of, resolve
 from tests.stacks.conftest import CONTEXTS, STAGES
 
@@ -454,6 +457,30 @@ def test_a_key_that_was_brought_to_the_bootstrap_opens_the_scripts_and_nothing_e
         }
     ]
     assert json.dumps(stack.to_json()).count(key) == 1
+
+
+OWN_BOUNDARY = "arn:aws:iam::111122223333:policy/teams/Boundary"
+
+
+@pytest.mark.parametrize(
+    ("named", "arn"),
+    [
+        ("teams/Boundary", "arn:<AWS::Partition>:iam::<AWS::AccountId>:policy/teams/Boundary"),
+        (OWN_BOUNDARY, OWN_BOUNDARY),
+        (None, None),
+    ],
+)
+def test_a_boundary_is_set_to_every_role_those_of_the_cdks_functions_too(
+    named: str | None, arn: str | None
+) -> None:
+    shipped = json.loads((PROJECT / "cdk.json").read_text())["context"]["stages"]["dev"]
+    settings = read_stage("dev", {"dev": shipped | {"permissions_boundary": named}})
+    stack = ModelPackagingStack(App(), "Stack", stage="dev", settings=settings)
+    roles = Template.from_stack(stack).find_resources("AWS::IAM::Role")
+    assert len(roles) == 4  # the pipeline's, the job's, the rule's, and that of the deletion
+    assert [
+        resolve(role["Properties"].get("PermissionsBoundary"), {}) for role in roles.values()
+    ] == [arn] * 4
 
 
 @pytest.mark.parametrize(
