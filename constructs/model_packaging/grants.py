@@ -82,7 +82,8 @@ class PackagingGrants:
 
         The name of the bootstrap's bucket can be guessed. Had somebody else claimed it, their
         scripts would run with this role; so the bucket must belong to the account. Source: "AWS
-        global condition context keys" of IAM, ``aws:ResourceAccount``.
+        global condition context keys" of IAM, ``aws:ResourceAccount``; AWS's own policy
+        AmazonSageMakerClusterInstanceRolePolicy asks the same of its reads.
 
         Args:
             grantee: Who may.

@@ -28,13 +28,16 @@ from tests.definitions import definition_of, resolve
 from tests.policies import ACCOUNT, REGION, Deployed, Request, is_allowed
 
 
-def pipeline_in(stack: Stack, settings: dict[str, Any], **upload: Any) -> PackagingPipeline:
+def pipeline_in(
+    stack: Stack, settings: dict[str, Any], *, asset_account: str | None = None, **upload: Any
+) -> PackagingPipeline:
     bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")
     return PackagingPipeline(
         stack,
         "Packaging",
         config=PackageStepConfig(**settings),
         model=ModelUpload(bucket, **upload),
+        asset_account=asset_account,
     )
 
 
@@ -377,6 +380,16 @@ def test_in_a_stack_with_its_own_prefix_no_edited_file_changes_a_permission(
     )
     assert "/churn/*.zip" in json.dumps(first)
     assert others == [first] * len(files)
+
+
+@pytest.mark.parametrize("given", [None, "444455556666"])
+def test_the_assets_bucket_must_belong_to_the_stacks_account_or_the_one_that_is_named(
+    settings: dict[str, Any], given: str | None
+) -> None:
+    stack = Stack(App(), "Stack", env=Environment(account=ACCOUNT, region=REGION))
+    pipeline_in(stack, settings, asset_account=given)
+    policies = json.dumps(Template.from_stack(stack).find_resources("AWS::IAM::Policy"))
+    assert set(re.findall(r'"aws:ResourceAccount": "(\d+)"', policies)) == {given or ACCOUNT}
 
 
 def test_upstream_steps_join_the_pipeline(settings: dict[str, Any]) -> None:
