@@ -107,6 +107,10 @@ class Updated:
                     ],
                 )
                 self.cloud.wait_for_execution(name)
+            elif kind == "Custom::LogRetention":
+                self.cloud.client("logs").create_log_stream(
+                    logGroupName=name, logStreamName=f"{self.stack}/kept"
+                )
             elif kind == "AWS::SNS::Topic":
                 self.cloud.client("sns").subscribe(
                     TopicArn=name, Protocol="email", Endpoint="kept@example.com"
