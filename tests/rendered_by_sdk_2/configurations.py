@@ -11,6 +11,8 @@ SDK_VERSION = "2.257.7"
 ROLE = "arn:aws:iam::111122223333:role/packaging-job"
 PACKAGING_SCRIPT_URI = "s3://assets-bucket/0123.py"
 INFERENCE_SCRIPTS_URI = "s3://assets-bucket/4567.zip"
+# All empty: the model, and scripts that the SDK's own ``repack_model`` adds to it.
+REPACKED_FILES = ("model/model.bin", "model/vocab.txt", "scripts/inference.py", "scripts/util.py")
 # Given to every configuration that doesn't say otherwise.
 SETTINGS: Mapping[str, Any] = {
     "pipeline_name": "churn-packaging",

@@ -5,10 +5,13 @@
 Knows nothing of this library: names, paths and defaults are those that it promises its users.
 """
 
+import gzip
 import json
 import logging
 import os
 import sys
+import tarfile
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,7 @@ from sagemaker.estimator import Estimator  # noqa: E402
 from sagemaker.network import NetworkConfig  # noqa: E402
 from sagemaker.processing import ProcessingInput, ProcessingOutput, ScriptProcessor  # noqa: E402
 from sagemaker.sklearn.processing import SKLearnProcessor  # noqa: E402
+from sagemaker.utils import repack_model  # noqa: E402
 from sagemaker.workflow.execution_variables import ExecutionVariables  # noqa: E402
 from sagemaker.workflow.functions import Join  # noqa: E402
 from sagemaker.workflow.parameters import ParameterString  # noqa: E402
@@ -61,9 +65,11 @@ from sagemaker.workflow.steps import (  # noqa: E402
 from tests.rendered_by_sdk_2.configurations import (  # noqa: E402
     CONFIGURATIONS,
     INFERENCE_SCRIPTS_URI,
+    REPACKED_FILES,
     SDK_VERSION,
     Configuration,
 )
+from tests.scripts.archives import listed  # noqa: E402
 
 FOLDER = Path(__file__).parent
 REGIONS = {"NA": "us-east-1", "EU": "eu-west-1", "FE": "us-west-2"}
@@ -287,7 +293,7 @@ class Rendering:
             "--job-config-file": "/opt/ml/config/processingjobconfig.json",
             "--inference-entry-point": given("inference_entry_point", "inference.py"),
             "--mode": given("packaging_mode", "auto"),
-            "--existing-code": given("existing_code", "replace"),
+            "--existing-code": given("existing_code", "auto"),
         }
         arguments = [text for option in options.items() for text in option]
         for name in sorted(self.configuration.zipped_extra_inputs):
@@ -319,6 +325,27 @@ class Rendering:
         return properties.ProcessingOutputConfig.Outputs["model"].S3Output.S3Uri
 
 
+def repacked_model() -> str:
+    """The entries that the SDK's ``repack_model`` writes: kind and name of each, one a line."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in REPACKED_FILES:
+            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).touch()
+        with tarfile.open(root / "model.tar.gz", "w:gz") as tar:
+            tar.add(root / "model", arcname=".")
+        repack_model(
+            inference_script="inference.py",
+            source_directory=str(root / "scripts"),
+            dependencies=[],
+            model_uri=f"file://{root}/model.tar.gz",
+            repacked_model_uri=f"file://{root}/repacked.tar.gz",
+            sagemaker_session=mock.Mock(settings=None),
+        )
+        with gzip.open(root / "repacked.tar.gz") as file:
+            return "".join(f"{entry}\n" for entry in sorted(listed(file.read())))
+
+
 def main() -> None:
     if sagemaker.__version__ != SDK_VERSION:
         sys.exit(f"sagemaker {sagemaker.__version__} is installed; install {SDK_VERSION}")
@@ -330,6 +357,7 @@ def main() -> None:
     for name, definition in rendered.items():
         text = json.dumps(definition, indent=2, sort_keys=True)
         (FOLDER / f"{name}.json").write_text(f"{text}\n")
+    (FOLDER / "repacked_model.txt").write_text(repacked_model())
     print(f"{len(rendered)} golden files in {FOLDER}")
 
 

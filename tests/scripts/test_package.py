@@ -17,6 +17,7 @@ import tarfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import ClassVar
 
 import jsonschema
 import mims_package
@@ -198,6 +199,7 @@ class TestExistingCode:
         a.folder("code/lib/"),
         a.file("code/lib/old.py", b"old"),
     )
+    OLD_FILES: ClassVar = ["code/inference.py", "code/helper.py", "code/lib/old.py"]
 
     def unpacked(self, bench: Bench, tmp_path: Path) -> dict[str, object]:
         target = tmp_path / "unpacked"
@@ -207,14 +209,37 @@ class TestExistingCode:
 
     def test_replace_makes_the_shipped_scripts_the_whole_of_code(self, bench, run, tmp_path):
         bench.put_model(a.gz(self.OLD))
-        assert run().exit_code == 0
+        assert run("--existing-code", "replace").exit_code == 0
         assert self.unpacked(bench, tmp_path) == {
             "model.bin": b"weights",
             "code": None,
             "code/inference.py": (bench.scripts / "inference.py").read_bytes(),
         }
         assert bench.report["model"]["replaced_entries"] == 5
+        assert bench.report["model"]["replaced_files"] == self.OLD_FILES
         assert bench.report["existing_code"] == "replace"
+        assert bench.report["warnings"] == []  # it was asked for
+
+    def test_where_nobody_chose_replacing_is_warned_of_by_name(self, bench, run):
+        bench.put_model(a.gz(self.OLD))
+        result = run()
+        assert result.exit_code == 0
+        assert bench.names() == ["code", "code/inference.py", "model.bin"]
+        [warning] = bench.report["warnings"]
+        assert f"mims_package: warning: {warning}" in result.stdout
+        for path in self.OLD_FILES:
+            assert f"'{path}'" in warning
+        assert bench.report["existing_code"] == "auto"
+
+    def test_of_many_replaced_files_the_first_of_each_folder_are_named(self, bench, run):
+        bench.put_extra("calibration/new.json", "{}")
+        code = [a.file(f"code/{number:02}.py") for number in range(30)]
+        calibration = a.file("calibration/old.json")
+        bench.put_model(a.gz(a.tar(*code, calibration, a.file("model.bin"))))
+        run()
+        named = [f"code/{number:02}.py" for number in range(20)] + ["calibration/old.json"]
+        assert bench.report["model"]["replaced_files"] == named
+        assert "'calibration/old.json' and 10 more" in bench.report["warnings"][0]
 
     def test_overlay_keeps_old_files_unless_shipped_anew(self, bench, run, tmp_path):
         bench.put_model(a.gz(self.OLD))
@@ -304,6 +329,8 @@ class TestScripts:
             ".ipynb_checkpoints/a.ipynb",
             ".env",
             "lib/.DS_Store",
+            "lib/._kept.py",
+            "Thumbs.db",
             "tests/test_it.py",
             "notes/private.txt",
             "data.csv",
@@ -313,7 +340,7 @@ class TestScripts:
         bench.script(".packageignore", "# not for the endpoint\ntests/\n/notes\n*.csv\n")
         assert run().exit_code == 0
         assert names_of(bench) == [*CODE, "code/lib", "code/lib/kept.py", *MODEL_NAMES]
-        assert bench.report["scripts"]["left_out"] == 10
+        assert bench.report["scripts"]["left_out"] == 12
         assert bench.report["scripts"]["files"] == 2
 
     def test_a_symlink_in_what_is_left_out_does_no_harm(self, bench, run):

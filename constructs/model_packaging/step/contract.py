@@ -51,6 +51,8 @@ LEFT_OUT: Final = (
     ".ipynb_checkpoints",
     ".env",
     ".DS_Store",
+    "._*",  # what macOS keeps of a file where the file system has no room for it
+    "Thumbs.db",
     ".packageignore",
 )
 
@@ -86,7 +88,7 @@ def script_arguments(
     inference_entry_point: str,
     *,
     mode: str = "auto",
-    existing_code: str = "replace",
+    existing_code: str = "auto",
     zipped_extras: Sequence[str] = (),
 ) -> list[str]:
     """The script's command line: every path it reads or writes, named.
@@ -95,7 +97,7 @@ def script_arguments(
         inference_entry_point: File that must be among the inference scripts, such as
             ``inference.py``.
         mode: ``auto``, ``splice`` or ``stream``.
-        existing_code: ``replace``, ``overlay`` or ``refuse``.
+        existing_code: ``auto``, ``replace``, ``overlay`` or ``refuse``.
         zipped_extras: Names of the extra inputs that arrive as one zip of their files.
 
     Returns:

@@ -78,7 +78,8 @@ def argument_parser() -> ArgumentParser:
         "--inference-entry-point",
         default=defaults.inference_entry_point,
         metavar="PATH",
-        help="a file that the scripts must hold (default: %(default)s)",
+        help="a file that the scripts must hold (default: %(default)s); hosting takes it as a "
+        "module, so that serving/inference.py is SAGEMAKER_PROGRAM=serving.inference",
     )
     what.add_argument(
         "--mode",
@@ -90,7 +91,8 @@ def argument_parser() -> ArgumentParser:
         "--existing-code",
         choices=contract.EXISTING_CODE_CHOICES,
         default=defaults.existing_code,
-        help="what happens to files that the model already has in code/ (default: %(default)s)",
+        help="what happens to files that the model already has in code/: auto replaces them, but "
+        "not what an MLmodel names as its own code (default: %(default)s)",
     )
     what.add_argument(
         "--unzip-extra",

@@ -33,6 +33,12 @@ def model_uri(job_config_file: str, model_dir: str) -> str | None:
         return None  # the report can do without
 
 
+def some(names: list[str], count: int) -> str:
+    """The names that are known of so many."""
+    more = f" and {count - len(names)} more" if count > len(names) else ""
+    return ", ".join(map(show, names)) + more
+
+
 def describe(
     options: Options,
     model: Archive | LooseFiles,
@@ -47,6 +53,12 @@ def describe(
     if judge.case_twins:
         names = ", ".join(map(show, judge.case_twins))
         warnings.append(f"names that differ from others only in case: {names}")
+    if plan.existing_code == "auto" and judge.replaced:
+        names = some(judge.replaced, judge.replaced_files)
+        warnings.append(
+            f"files of the model's own, replaced by what ships: {names}; existing_code overlay "
+            "keeps those of other names, and replace says that this is meant"
+        )
     if judge.symlinks:
         names = ", ".join(map(show, judge.symlinks))
         warnings.append(f"symbolic links inside the model, kept: {names}")
@@ -78,6 +90,7 @@ def describe(
             "files": judge.files,
             "links": judge.links,
             "replaced_entries": judge.dropped,
+            "replaced_files": judge.replaced,
         },
         "scripts": {
             "digest": scripts_digest,

@@ -32,9 +32,10 @@ class ContentSettings(SettingsGroup):
         description="`splice` copies the compressed model, `stream` recompresses it, `auto` "
         "splices where it can.",
     )
-    existing_code: Literal["replace", "overlay", "refuse"] = Field(
-        default="replace",
-        description="What becomes of files that the model already has in code/.",
+    existing_code: Literal["auto", "replace", "overlay", "refuse"] = Field(
+        default="auto",
+        description="What becomes of files that the model already has in code/. `auto` replaces "
+        "them with a warning, but refuses where an MLmodel names them as the model's own code.",
     )
 
     def problems(self) -> list[str]:
