@@ -7,11 +7,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from model_packaging.step.service_model import closest
+from model_packaging.step.settings import predecessor
 
 _SHORT_LIST = 25  # settings; more would bury the message
 
 
-class InvalidConfigError(Exception):  # pydantic would wrap a ValueError once more
+class InvalidConfigError(ValueError):
     """Every fault of one configuration.
 
     Attributes:
@@ -45,6 +46,9 @@ def _problems(model: type[BaseModel], fault: ErrorDetails) -> Iterator[str]:
         case "missing":
             yield f"{where}: is required"
         case "extra_forbidden":
+            if len(fault["loc"]) == 1 and (went := predecessor.where_it_went(where)):
+                yield f"{where}: {given!r} is given, which the predecessor had; {went}"
+                return
             known = list(_model_at(model, fault["loc"][:-1]).model_fields)
             near = closest(str(fault["loc"][-1]), known)
             hint = f"did you mean {near!r}?" if near else "remove it"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from model_packaging.step.packager import PROGRAM
 from model_packaging.step.settings.names import RelativePath
@@ -23,6 +23,8 @@ class PackagingScriptSettings(SettingsGroup):
     processing_entry_point: RelativePath = Field(
         default=PROGRAM, description="The packaging script, in processing_source_dir."
     )
-    processing_script_arguments: tuple[Annotated[str, SageMakerShape("ContainerArgument")], ...] = (
-        Field(default=(), description="Further arguments for the packaging script.")
-    )
+    processing_script_arguments: Annotated[
+        tuple[Annotated[str, SageMakerShape("ContainerArgument")], ...],
+        # The predecessor's saved configurations have null where there are none.
+        BeforeValidator(lambda arguments: () if arguments is None else arguments),
+    ] = Field(default=(), description="Further arguments for the packaging script.")
