@@ -4,6 +4,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ Compare = Callable[[str], dict[str, tuple[Any, Any]]]
 
 def settings_of(configuration: Configuration, folder: Path) -> dict[str, Any]:
     """The configuration's settings, with folders below ``folder`` to find what they name."""
-    settings = configuration.all_settings()
+    settings = golden.replaced(configuration.all_settings(), Expressions.of(configuration).value)
     script = folder / "scripts" / settings.get("inference_entry_point", "inference.py")
     script.parent.mkdir(parents=True, exist_ok=True)
     script.touch()
@@ -100,31 +101,61 @@ def upstream_step(name: str, kind: str, role: str) -> Any:
     return ProcessingStep(name=name, step_args=run)
 
 
-@offline()
-def render(configuration: Configuration, config: PackageStepConfig) -> dict[str, Any]:
-    """The definition as this library renders it, of its steps the packaging step only."""
-    from sagemaker.core.workflow.functions import Join
-    from sagemaker.core.workflow.parameters import ParameterString
+@dataclass(frozen=True)
+class Expressions:
+    """The SDK's objects that a configuration names."""
 
-    parameters = {name: ParameterString(name=name) for name in configuration.parameters}
-    steps = {
-        name: upstream_step(name, kind, configuration.role)
-        for name, kind in configuration.steps.items()
-    }
+    parameters: dict[str, Any]
+    steps: dict[str, Any]
 
-    def value(expression: Any) -> Any:
+    @classmethod
+    def of(cls, configuration: Configuration) -> "Expressions":
+        """The same objects whenever they are asked for."""
+        return _expressions(configuration.name)
+
+    @offline()
+    def value(self, expression: Any) -> Any:
+        from sagemaker.core.workflow.functions import Join
+
         if isinstance(expression, str):
             return expression
         [(kind, of)] = expression.items()
         if kind == "parameter":
-            return parameters[of]
+            return self.parameters[of]
         if kind == "join":
-            return Join(on="/", values=[value(part) for part in of])
-        properties = steps[of].properties
+            return Join(on="/", values=[self.value(part) for part in of])
+        properties = self.steps[of].properties
         if kind == "model_of_training":
             return properties.ModelArtifacts.S3ModelArtifacts
         return properties.ProcessingOutputConfig.Outputs["model"].S3Output.S3Uri
 
+
+@functools.cache
+@offline()
+def _expressions(name: str) -> Expressions:
+    from sagemaker.core.workflow import parameters
+
+    configuration = BY_NAME[name]
+    return Expressions(
+        {
+            **{name: parameters.ParameterString(name=name) for name in configuration.parameters},
+            **{
+                name: getattr(parameters, f"Parameter{kind}")(name)
+                for name, kind in configuration.other_parameters.items()
+            },
+        },
+        {
+            name: upstream_step(name, kind, configuration.role)
+            for name, kind in configuration.steps.items()
+        },
+    )
+
+
+@offline()
+def render(configuration: Configuration, config: PackageStepConfig) -> dict[str, Any]:
+    """The definition as this library renders it, of its steps the packaging step only."""
+    expressions = Expressions.of(configuration)
+    steps, value = expressions.steps, expressions.value
     builder = MIMSPackagingStepBuilder(
         config,
         role=configuration.role,
@@ -145,7 +176,7 @@ def render(configuration: Configuration, config: PackageStepConfig) -> dict[str,
     )
     definition = render_definition(
         config.pipeline_name,
-        parameters=list(parameters.values()),
+        parameters=list(expressions.parameters.values()),
         steps=[*steps.values(), step],
     )
     [rendered] = (item for item in definition["Steps"] if item["Name"] == step.name)

@@ -3,7 +3,7 @@
 Plain data: both sides read it, each in an environment of its own, so it imports nothing of either.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,14 +28,15 @@ class Configuration:
 
     A value of the definition is a string, or one of ``{"parameter": <name>}``,
     ``{"join": [<value>, …]}`` with slashes between, ``{"model_of_training": <step>}`` and
-    ``{"model_of_processing": <step>}``.
+    ``{"model_of_processing": <step>}``. One may stand in the settings too.
 
     Attributes:
         name: Of the golden file.
         settings: What it changes of ``SETTINGS``; None removes a setting. The folders of the
             scripts, which differ by machine, are not among them.
         model: The model's S3 URI.
-        parameters: Names of the pipeline's parameters, all strings.
+        parameters: Names of the pipeline's parameters that are strings.
+        other_parameters: Type of each further parameter, ``Integer`` or ``Boolean``, by its name.
         steps: Steps before this one: ``training`` or ``processing``, by name.
         dependencies: Names of steps.
         dependencies_by_name: Whether they are given as names; else as the steps themselves.
@@ -50,6 +51,7 @@ class Configuration:
     settings: Mapping[str, Any] = field(default_factory=dict)
     model: Any = MODEL
     parameters: tuple[str, ...] = ()
+    other_parameters: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, str] = field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
     dependencies_by_name: bool = False
@@ -66,6 +68,20 @@ class Configuration:
             for name, value in {**SETTINGS, **self.settings}.items()
             if value is not None
         }
+
+
+EXPRESSIONS = ("parameter", "join", "model_of_training", "model_of_processing")
+
+
+def replaced(setting: Any, value: Callable[[Any], Any]) -> Any:
+    """A setting with what ``value`` makes of each expression in it."""
+    if isinstance(setting, Mapping):
+        if len(setting) == 1 and next(iter(setting)) in EXPRESSIONS:
+            return value(setting)
+        return {name: replaced(item, value) for name, item in setting.items()}
+    if isinstance(setting, list):
+        return [replaced(item, value) for item in setting]
+    return setting
 
 
 CONFIGURATIONS = (
@@ -221,6 +237,46 @@ CONFIGURATIONS = (
         "us-government",
         {"region": "us-gov-west-1", "processing_framework_version": "1.0-1"},
         role="arn:aws-us-gov:iam::111122223333:role/packaging-job",
+    ),
+    # --- What is known when an execution runs
+    Configuration(
+        "parameters-as-values",
+        {
+            "processing_instance_count": {"parameter": "Count"},
+            "processing_volume_size": {"parameter": "Volume"},
+            "processing_instance_type": {"parameter": "Instance"},
+            "max_runtime_in_seconds": {"parameter": "Runtime"},
+            "processing_script_arguments": ["--symlinks", {"parameter": "Symlinks"}],
+            "environment": {"LEVEL": {"parameter": "Level"}, "PLACE": {"join": ["a", "b"]}},
+            "volume_kms_key": {"parameter": "Key"},
+            "output_kms_key": {"parameter": "Key"},
+            "subnets": [{"parameter": "Subnet"}],
+            "security_group_ids": [{"parameter": "Group"}],
+            "enable_network_isolation": {"parameter": "Isolated"},
+            "extra_inputs": {"vocabulary": {"parameter": "Vocabulary"}},
+        },
+        parameters=(*("Instance", "Symlinks", "Level", "Key", "Subnet", "Group", "Vocabulary"),),
+        other_parameters={
+            "Count": "Integer",
+            "Volume": "Integer",
+            "Runtime": "Integer",
+            "Isolated": "Boolean",
+        },
+    ),
+    Configuration(
+        "parameters-of-both-sizes",
+        {
+            "processing_instance_type_large": {"parameter": "Large"},
+            "processing_instance_type_small": {"parameter": "Small"},
+            "use_large_processing_instance": True,
+        },
+        parameters=("Large", "Small"),
+    ),
+    Configuration(
+        "calibration-of-a-step-before",
+        {"extra_inputs": {"calibration": {"model_of_processing": "Calibrate"}}},
+        model={"model_of_training": "Train"},
+        steps={"Train": "training", "Calibrate": "processing"},
     ),
     # --- Together
     Configuration(

@@ -45,7 +45,11 @@ from sagemaker.sklearn.processing import SKLearnProcessor  # noqa: E402
 from sagemaker.utils import repack_model  # noqa: E402
 from sagemaker.workflow.execution_variables import ExecutionVariables  # noqa: E402
 from sagemaker.workflow.functions import Join  # noqa: E402
-from sagemaker.workflow.parameters import ParameterString  # noqa: E402
+from sagemaker.workflow.parameters import (  # noqa: E402
+    ParameterBoolean,
+    ParameterInteger,
+    ParameterString,
+)
 from sagemaker.workflow.pipeline import Pipeline  # noqa: E402
 from sagemaker.workflow.pipeline_context import PipelineSession  # noqa: E402
 from sagemaker.workflow.properties import PropertyFile  # noqa: E402
@@ -68,6 +72,7 @@ from tests.rendered_by_sdk_2.configurations import (  # noqa: E402
     REPACKED_FILES,
     SDK_VERSION,
     Configuration,
+    replaced,
 )
 from tests.scripts.archives import listed  # noqa: E402
 
@@ -75,6 +80,7 @@ FOLDER = Path(__file__).parent
 REGIONS = {"NA": "us-east-1", "EU": "eu-west-1", "FE": "us-west-2"}
 IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/upstream:1"
 STEP = "PackagingStep"
+PARAMETERS = {"Integer": ParameterInteger, "Boolean": ParameterBoolean}
 # The enumerations answer a call with their first member, so they are not called.
 FAULTS = {
     "Step.SERVICE_FAULT": StepExceptionTypeEnum.SERVICE_FAULT,
@@ -140,11 +146,18 @@ class Rendering:
         self.settings = configuration.all_settings()
         region = configuration.stack_region or self.settings["region"]
         self.session = offline_session(REGIONS.get(region, region))
-        self.parameters = {name: ParameterString(name=name) for name in configuration.parameters}
+        self.parameters = {
+            **{name: ParameterString(name=name) for name in configuration.parameters},
+            **{
+                name: PARAMETERS[kind](name)
+                for name, kind in configuration.other_parameters.items()
+            },
+        }
         self.steps = {
             name: upstream_step(name, kind, configuration.role, self.session)
             for name, kind in configuration.steps.items()
         }
+        self.settings = replaced(self.settings, self.value)
 
     def definition(self) -> dict[str, Any]:
         """The pipeline's definition, of its steps the packaging step only."""

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from model_packaging.step.service_model import closest
 from model_packaging.step.settings import predecessor
+from model_packaging.step.settings.expressions import is_expression
 
 _SHORT_LIST = 25  # settings; more would bury the message
 
@@ -42,6 +43,12 @@ def _problems(model: type[BaseModel], fault: ErrorDetails) -> Iterator[str]:
         return  # the setting that it depends on is reported
     where, given = _path(fault["loc"]), fault["input"]
     field = model.model_fields.get(str(fault["loc"][0])) if fault["loc"] else None
+    if is_expression(given) and fault["type"] != "value_error":
+        yield (
+            f"{where}: {given.expr} is known when an execution runs, but is needed before; "
+            "write the value itself"
+        )
+        return
     match fault["type"]:
         case "missing":
             yield f"{where}: is required"

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from model_packaging.step import contract
 from model_packaging.step.sdk import sklearn_image
+from model_packaging.step.settings.expressions import OrExpression
 from model_packaging.step.settings.names import Name
 from model_packaging.step.settings.sagemaker_shapes import Environment, SageMakerShape, Tags
 from model_packaging.step.settings.settings_group import SettingsGroup
@@ -43,7 +44,8 @@ class JobSettings(SettingsGroup):
         default="1.2-1", description="Version of SageMaker's scikit-learn container."
     )
     max_runtime_in_seconds: (
-        Annotated[int, SageMakerShape("ProcessingMaxRuntimeInSeconds")] | None
+        Annotated[int, SageMakerShape("ProcessingMaxRuntimeInSeconds"), OrExpression("Integer")]
+        | None
     ) = Field(default=None, description="When SageMaker stops the job. Default: after 24 hours.")
     environment: Environment = Field(
         default={}, description="Environment variables of the job. Names in MIMS_ are the step's."

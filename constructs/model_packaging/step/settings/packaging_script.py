@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from model_packaging.step.packager import PROGRAM
 from model_packaging.step.settings.names import RelativePath
-from model_packaging.step.settings.sagemaker_shapes import SageMakerShape
+from model_packaging.step.settings.sagemaker_shapes import Argument
 from model_packaging.step.settings.settings_group import SettingsGroup
 
 
@@ -24,7 +24,7 @@ class PackagingScriptSettings(SettingsGroup):
         default=PROGRAM, description="The packaging script, in processing_source_dir."
     )
     processing_script_arguments: Annotated[
-        tuple[Annotated[str, SageMakerShape("ContainerArgument")], ...],
+        tuple[Argument, ...],
         # The predecessor's saved configurations have null where there are none.
         BeforeValidator(lambda arguments: () if arguments is None else arguments),
     ] = Field(default=(), description="Further arguments for the packaging script.")

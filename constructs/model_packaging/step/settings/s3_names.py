@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator
 
 from model_packaging.step.s3_location import S3Location
+from model_packaging.step.settings.expressions import OrExpression
 from model_packaging.step.settings.tokens import CDK_TOKEN, SAMPLE, has_token
 
 # "Bucket naming rules" in the Amazon S3 User Guide.
@@ -86,4 +87,4 @@ S3Uri = Annotated[str, AfterValidator(_prefix)]
 
 BucketName = Annotated[str, AfterValidator(_bucket)]
 
-Location = Annotated[str | Path, AfterValidator(_location)]
+Location = Annotated[str | Path, AfterValidator(_location), OrExpression("String")]
