@@ -49,18 +49,17 @@ Compare = Callable[[str], dict[str, tuple[Any, Any]]]
 def settings_of(configuration: Configuration, folder: Path) -> dict[str, Any]:
     """The configuration's settings, with folders below ``folder`` to find what they name."""
     settings = golden.replaced(configuration.all_settings(), Expressions.of(configuration).value)
-    script = folder / "scripts" / settings.get("inference_entry_point", "inference.py")
-    script.parent.mkdir(parents=True, exist_ok=True)
-    script.touch()
+    here = {"processing_source_dir": PROJECT / "scripts" / "packager"}
+    if entry_point := settings.get("inference_entry_point", "inference.py"):
+        here["source_dir"] = folder / "scripts"
+        script = here["source_dir"] / entry_point
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.touch()
     extras = dict(settings.get("extra_inputs", {}))
     for name in configuration.zipped_extra_inputs:
         extras[name] = folder / "extras" / name
         extras[name].mkdir(parents=True, exist_ok=True)
-    return settings | {
-        "source_dir": folder / "scripts",
-        "processing_source_dir": PROJECT / "scripts" / "packager",
-        "extra_inputs": extras,
-    }
+    return {**here, **settings, "extra_inputs": extras}
 
 
 def upstream_step(name: str, kind: str, role: str) -> Any:
@@ -151,6 +150,18 @@ def _expressions(name: str) -> Expressions:
     )
 
 
+def uploaded(configuration: Configuration, config: PackageStepConfig) -> dict[str, str]:
+    """Where in S3 the folders of the scripts are that the configuration names here."""
+    places = {
+        "packaging_script_uri": (
+            config.get_packaging_source(),
+            configuration.packaging_script_uri,
+        ),
+        "inference_scripts_uri": (config.get_inference_source_dir(), golden.INFERENCE_SCRIPTS_URI),
+    }
+    return {name: uri for name, (place, uri) in places.items() if isinstance(place, Path)}
+
+
 @offline()
 def render(configuration: Configuration, config: PackageStepConfig) -> dict[str, Any]:
     """The definition as this library renders it, of its steps the packaging step only."""
@@ -159,8 +170,7 @@ def render(configuration: Configuration, config: PackageStepConfig) -> dict[str,
     builder = MIMSPackagingStepBuilder(
         config,
         role=configuration.role,
-        packaging_script_uri=configuration.packaging_script_uri,
-        inference_scripts_uri=golden.INFERENCE_SCRIPTS_URI,
+        **uploaded(configuration, config),
         extra_input_uris={
             name: uri
             for name, uri in configuration.zipped_extra_inputs.items()

@@ -32,8 +32,8 @@ class Configuration:
 
     Attributes:
         name: Of the golden file.
-        settings: What it changes of ``SETTINGS``; None removes a setting. The folders of the
-            scripts, which differ by machine, are not among them.
+        settings: What it changes of ``SETTINGS``; None removes one of these. The folders of the
+            scripts are not among them, since they differ by machine, but for those in S3.
         model: The model's S3 URI.
         parameters: Names of the pipeline's parameters that are strings.
         other_parameters: Type of each further parameter, ``Integer`` or ``Boolean``, by its name.
@@ -66,7 +66,7 @@ class Configuration:
         return {
             name: value
             for name, value in {**SETTINGS, **self.settings}.items()
-            if value is not None
+            if value is not None or name not in SETTINGS
         }
 
 
@@ -134,6 +134,15 @@ CONFIGURATIONS = (
             "processing_script_arguments": ["--exclude", "*.md", "a text with ${braces}"],
         },
     ),
+    Configuration(
+        "sources-in-s3",
+        {
+            "source_dir": "s3://models-bucket/scripts/",
+            "processing_source_dir": "s3://models-bucket/packagers",
+            "processing_entry_point": "own/pack.py",
+        },
+    ),
+    Configuration("without-scripts", {"inference_entry_point": None}),
     Configuration("spliced-or-failed", {"packaging_mode": "splice", "existing_code": "refuse"}),
     Configuration("packager-in-a-zip", packaging_script_uri="s3://assets-bucket/0123.zip"),
     # --- Names and places

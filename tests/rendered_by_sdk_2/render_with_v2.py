@@ -183,7 +183,7 @@ class Rendering:
         return ProcessingStep(
             name=STEP,
             step_args=self.processor().run(
-                code=self.configuration.packaging_script_uri,
+                code=self.packaging_script_uri(),
                 inputs=self.inputs(),
                 outputs=self.outputs(),
                 arguments=self.arguments(),
@@ -199,6 +199,11 @@ class Rendering:
             ],
             retry_policies=self.retry_policies(),
         )
+
+    def packaging_script_uri(self) -> str:
+        if folder := self.settings.get("processing_source_dir"):
+            return f"{folder}/{self.settings['processing_entry_point']}"
+        return self.configuration.packaging_script_uri
 
     def processor(self) -> SKLearnProcessor:
         given = self.settings.get
@@ -243,17 +248,22 @@ class Rendering:
         names = self.settings.get("input_names", {})
         zipped = self.configuration.zipped_extra_inputs
         extras = {**self.settings.get("extra_inputs", {}), **zipped}
+        scripts = []
+        if self.settings.get("inference_entry_point", "inference.py"):
+            scripts.append(
+                ProcessingInput(
+                    input_name=names.get("inference_scripts_input", "inference_scripts_input"),
+                    source=self.settings.get("source_dir", INFERENCE_SCRIPTS_URI),
+                    destination="/opt/ml/processing/input/script",
+                )
+            )
         return [
             ProcessingInput(
                 input_name=names.get("model_input", "model_input"),
                 source=self.value(self.configuration.model),
                 destination="/opt/ml/processing/input/model",
             ),
-            ProcessingInput(
-                input_name=names.get("inference_scripts_input", "inference_scripts_input"),
-                source=INFERENCE_SCRIPTS_URI,
-                destination="/opt/ml/processing/input/script",
-            ),
+            *scripts,
             *(
                 ProcessingInput(
                     input_name=name,
@@ -308,7 +318,8 @@ class Rendering:
             "--mode": given("packaging_mode", "auto"),
             "--existing-code": given("existing_code", "auto"),
         }
-        arguments = [text for option in options.items() for text in option]
+        scripts = [] if options["--inference-entry-point"] else ["--without-scripts"]
+        arguments = [text for option in options.items() if option[1] for text in option] + scripts
         for name in sorted(self.configuration.zipped_extra_inputs):
             arguments += ["--unzip-extra", name]
         return arguments + given("processing_script_arguments", [])

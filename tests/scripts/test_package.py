@@ -10,6 +10,7 @@ import io
 import json
 import lzma
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -367,6 +368,46 @@ class TestScripts:
             modes = {member.name: member.mode for member in archive}
         assert modes["code/serve"] == 0o755
         assert modes["code/inference.py"] == 0o644
+
+
+class TestWithoutScripts:
+    def test_the_model_is_published_as_it_is_and_the_report_says_so(self, bench, run, tmp_path):
+        own = a.tar(a.file("code/inference.py", b"own"), a.file("model.bin"))
+        bench.put_model(a.gz(own))
+        bench.script("unused.py")
+        result = run("--without-scripts", "--paranoid")
+        assert result.exit_code == 0
+        assert bench.names() == ["code/inference.py", "model.bin"]
+        assert bench.report["mode"] == "splice"
+        assert bench.report["scripts"] is None
+        assert bench.report["model"]["replaced_files"] == []
+        assert result.event["scripts_digest"] is None
+        jsonschema.validate(bench.report, json.loads(REPORT_SCHEMA.read_text()))
+
+    @pytest.mark.parametrize("mode", ["splice", "stream"])
+    def test_extra_inputs_still_go_in_front(self, bench, run, mode):
+        bench.put_model(a.gz(a.MODEL))
+        bench.put_extra("calibration/c.json", "{}")
+        shutil.rmtree(bench.scripts)  # nothing is mounted there
+        assert run("--without-scripts", "--mode", mode, "--paranoid").exit_code == 0
+        assert names_of(bench) == ["calibration", "calibration/c.json", *MODEL_NAMES]
+        assert [extra["name"] for extra in bench.report["extra_inputs"]] == ["calibration"]
+        assert bench.report["extra_inputs"][0]["files"] == 1
+
+    def test_a_package_without_an_entry_point_is_one_only_if_it_is_said(self, bench, run):
+        bench.put_model(a.gz(a.MODEL))
+        assert run("--without-scripts").exit_code == 0
+        check = ("--check", str(bench.archive), "--message-file", str(bench.message_file))
+        assert mims_package.main(check) == 3
+        assert "so nothing would serve the model" in bench.message()
+        assert mims_package.main((*check, "--without-scripts")) == 0
+
+    def test_scripts_can_come_and_go(self, bench, run):
+        bench.put_model(a.gz(a.MODEL))
+        assert run().exit_code == 0
+        bench.use_package_as_model()
+        assert run("--without-scripts").exit_code == 0
+        assert names_of(bench) == [*CODE, *MODEL_NAMES]  # it has become the model's own
 
 
 class TestWhichArchive:

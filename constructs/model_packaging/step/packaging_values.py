@@ -26,7 +26,7 @@ class PackagingValues:
 
     pipeline_s3_loc: str
     output_per_execution: bool
-    inference_entry_point: str
+    inference_entry_point: str | None
     packaging_mode: str
     existing_code: str
     extra_inputs: Mapping[str, str]

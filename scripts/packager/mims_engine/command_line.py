@@ -82,6 +82,9 @@ def argument_parser() -> ArgumentParser:
         "module, so that serving/inference.py is SAGEMAKER_PROGRAM=serving.inference",
     )
     what.add_argument(
+        "--without-scripts", action="store_true", help="the package gets no code/ of its own"
+    )
+    what.add_argument(
         "--mode",
         choices=contract.MODES,
         default=defaults.mode,

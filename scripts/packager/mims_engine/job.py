@@ -39,7 +39,7 @@ class Job(NamedTuple):
 class Written(NamedTuple):
     """What the output file must turn out to hold."""
 
-    front: int  # where the shipped entries end in the file, with a sync mark
+    front: int  # where the shipped entries end in the file, with a sync mark if there are any
     front_crc: int
     front_size: int  # of the shipped entries, unpacked
     crc: int

@@ -14,6 +14,7 @@ from .judge import Plan
 from .log import log
 from .model_input import Archive, LooseFiles
 from .options import Options
+from .shipped import Folder
 from .sizes import MIB
 
 
@@ -31,6 +32,17 @@ def model_uri(job_config_file: str, model_dir: str) -> str | None:
         return uris.get(model_dir.rstrip("/"))
     except (BadInput, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # the report can do without
+
+
+def describe_scripts(scripts: Folder, digest: str, entry_point: str) -> dict[str, object]:
+    return {
+        "digest": digest,
+        "bytes": scripts.bytes,
+        "files": scripts.files,
+        "entry_point": f"{CODE}/{entry_point}",
+        "left_out": len(scripts.left_out),
+        "left_out_files": scripts.left_out[:20],
+    }
 
 
 def some(names: list[str], count: int) -> str:
@@ -64,8 +76,8 @@ def describe(
         warnings.append(f"symbolic links inside the model, kept: {names}")
     for warning in warnings:
         log(f"mims_package: warning: {warning}")
-    scripts, *extras = plan.folders
-    scripts_digest, *extra_digests = result.folder_digests
+    packed = list(zip(plan.folders, result.folder_digests))
+    scripts = None if options.without_scripts else packed.pop(0)
     return {
         "schema_version": REPORT_SCHEMA_VERSION,
         "version": VERSION,
@@ -92,20 +104,13 @@ def describe(
             "replaced_entries": judge.dropped,
             "replaced_files": judge.replaced,
         },
-        "scripts": {
-            "digest": scripts_digest,
-            "bytes": scripts.bytes,
-            "files": scripts.files,
-            "entry_point": f"{CODE}/{options.inference_entry_point}",
-            "left_out": len(scripts.left_out),
-            "left_out_files": scripts.left_out[:20],
-        },
+        "scripts": scripts and describe_scripts(*scripts, options.inference_entry_point),
         "mode": result.mode,
         "mode_reason": result.why,
         "existing_code": plan.existing_code,
         "extra_inputs": [
             {"name": folder.name, "digest": digest, "bytes": folder.bytes, "files": folder.files}
-            for folder, digest in zip(extras, extra_digests)
+            for folder, digest in packed
         ],
         "ignored_inputs": model.ignored if isinstance(model, Archive) else [],
         "warnings": warnings,

@@ -74,6 +74,12 @@ def _bucket(value: str) -> str:
     return value
 
 
+def _source(value: str | Path) -> str | Path:
+    if isinstance(value, str) and (value.startswith("s3:") or has_token(value)):
+        return s3_uri(value).rstrip("/")
+    return Path(value)
+
+
 def _location(value: str | Path) -> str | Path:
     if isinstance(value, str) and (value.startswith("s3:") or has_token(value)):
         return s3_uri(value)
@@ -86,5 +92,7 @@ def _location(value: str | Path) -> str | Path:
 S3Uri = Annotated[str, AfterValidator(_prefix)]
 
 BucketName = Annotated[str, AfterValidator(_bucket)]
+
+Source = Annotated[str | Path, AfterValidator(_source)]
 
 Location = Annotated[str | Path, AfterValidator(_location), OrExpression("String")]
