@@ -20,6 +20,7 @@ from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
 from model_packaging.step import offline
 from model_packaging.step.packager import own_packager
 from model_packaging.step.sdk.uploads import zipped
+from tests.docs import pages
 
 ROLE = "arn:aws:iam::000000000000:role/DummyRole"
 REGION = "eu-west-1"
@@ -315,6 +316,21 @@ class TestBuilder:
     def test_a_zip_in_s3_is_no_folder(self, saved: dict[str, Any]) -> None:
         config = PackageStepConfig(**saved, source_dir="s3://bucket/scripts.zip")
         assert config.get_inference_source_dir() == "s3://bucket/scripts.zip"
+
+
+def test_the_documented_function_makes_a_step(
+    session: Any, notebook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [example] = pages.blocks("python", page=pages.DOCS / "from-the-predecessor.md")
+    (notebook / "scripts").mkdir()
+    (notebook / "docker" / "scripts").rename(notebook / "scripts" / "inference")
+    monkeypatch.chdir(notebook)
+    names: dict[str, Any] = {}
+    exec(example.text, names)
+    step = names["packaging_step"](session, ROLE, notebook, "s3://bucket/model.tar.gz")
+    arguments = definition_of(step, session)
+    assert sources(arguments)["model_input"] == "s3://bucket/model.tar.gz"
+    assert arguments["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] == 100
 
 
 @pytest.fixture
