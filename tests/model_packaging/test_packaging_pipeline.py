@@ -26,6 +26,7 @@ from model_packaging import (
 from model_packaging.step import offline
 from model_packaging.step.sdk.sklearn_image import image_uri
 from tests.definitions import definition_of, resolve
+from tests.model_packaging.expressions import Expressions
 from tests.policies import ACCOUNT, REGION, Deployed, Request, is_allowed
 
 
@@ -665,3 +666,29 @@ def test_a_definition_is_kept_by_the_defaults_of_its_parameters(
         return found["DefaultValue"]
 
     assert [default_of(50), default_of(60), default_of(50)] == [50, 60, 50]
+
+
+def test_an_extra_input_is_what_a_step_before_has_written(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")
+    expressions = Expressions.named("calibration-of-a-step-before")
+    calibration = expressions.value({"model_of_processing": "Calibrate"})
+    model = expressions.value({"model_of_training": "Train"})
+    PackagingPipeline(
+        stack,
+        "Packaging",
+        config=PackageStepConfig(**settings, extra_inputs={"calibration": calibration}),
+        model=UpstreamModel(
+            build=lambda context: ([*expressions.steps.values()], model),
+            bucket=bucket,
+            prefix="training/",
+        ),
+    )
+    *_, step = definition_of(template_of(stack))["Steps"]
+    uris = {
+        item["InputName"]: item["S3Input"]["S3Uri"]
+        for item in step["Arguments"]["ProcessingInputs"]
+    }
+    output = "Steps.Calibrate.ProcessingOutputConfig.Outputs['model'].S3Output.S3Uri"
+    assert uris["calibration"] == {"Get": output}
+    assert uris["model_input"] == {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}

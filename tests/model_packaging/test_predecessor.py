@@ -185,6 +185,10 @@ class TestConfiguration:
 
 
 class TestBuilder:
+    def test_another_kind_of_configuration_is_refused(self, saved: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match="config: dict is given; write Package"):
+            MIMSPackagingStepBuilder(saved, None, ROLE)  # type: ignore[arg-type]
+
     def test_the_old_call_uploads_what_is_here(
         self, saved: dict[str, Any], session: Any, notebook: Path
     ) -> None:

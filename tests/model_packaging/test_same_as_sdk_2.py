@@ -4,14 +4,14 @@ import functools
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
-from model_packaging.step import offline, offline_session, render_definition
+from model_packaging.step import offline, render_definition
+from tests.model_packaging.expressions import Expressions
 from tests.rendered_by_sdk_2 import configurations as golden
 from tests.rendered_by_sdk_2.configurations import CONFIGURATIONS, Configuration
 from tests.rendered_by_sdk_2.differences import ABSENT, DIFFERENCES, Difference
@@ -48,7 +48,9 @@ Compare = Callable[[str], dict[str, tuple[Any, Any]]]
 
 def settings_of(configuration: Configuration, folder: Path) -> dict[str, Any]:
     """The configuration's settings, with folders below ``folder`` to find what they name."""
-    settings = golden.replaced(configuration.all_settings(), Expressions.of(configuration).value)
+    settings = golden.replaced(
+        configuration.all_settings(), Expressions.named(configuration.name).value
+    )
     here = {"processing_source_dir": PROJECT / "scripts" / "packager"}
     if entry_point := settings.get("inference_entry_point", "inference.py"):
         here["source_dir"] = folder / "scripts"
@@ -60,94 +62,6 @@ def settings_of(configuration: Configuration, folder: Path) -> dict[str, Any]:
         extras[name] = folder / "extras" / name
         extras[name].mkdir(parents=True, exist_ok=True)
     return {**here, **settings, "extra_inputs": extras}
-
-
-def upstream_step(name: str, kind: str, role: str) -> Any:
-    from sagemaker.core.processing import ScriptProcessor
-    from sagemaker.core.shapes import ProcessingOutput, ProcessingS3Output
-    from sagemaker.core.training.configs import Compute, OutputDataConfig
-    from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
-    from sagemaker.train import ModelTrainer
-
-    image = "111122223333.dkr.ecr.us-east-1.amazonaws.com/upstream:1"
-    if kind == "training":
-        trainer = ModelTrainer(
-            training_image=image,
-            role=role,
-            base_job_name="upstream",
-            compute=Compute(instance_type="ml.m5.xlarge", instance_count=1),
-            output_data_config=OutputDataConfig(s3_output_path="s3://models-bucket/training"),
-            sagemaker_session=offline_session(),
-        )
-        return TrainingStep(name=name, step_args=trainer.train())
-    processor = ScriptProcessor(
-        image_uri=image,
-        command=["python3"],
-        role=role,
-        instance_count=1,
-        instance_type="ml.m5.xlarge",
-        sagemaker_session=offline_session(),
-    )
-    output = ProcessingOutput(
-        output_name="model",
-        s3_output=ProcessingS3Output(
-            s3_uri="s3://models-bucket/exported",
-            local_path="/opt/ml/processing/output",
-            s3_upload_mode="EndOfJob",
-        ),
-    )
-    run = processor.run(code="s3://assets-bucket/upstream.py", outputs=[output])
-    return ProcessingStep(name=name, step_args=run)
-
-
-@dataclass(frozen=True)
-class Expressions:
-    """The SDK's objects that a configuration names."""
-
-    parameters: dict[str, Any]
-    steps: dict[str, Any]
-
-    @classmethod
-    def of(cls, configuration: Configuration) -> "Expressions":
-        """The same objects whenever they are asked for."""
-        return _expressions(configuration.name)
-
-    @offline()
-    def value(self, expression: Any) -> Any:
-        from sagemaker.core.workflow.functions import Join
-
-        if isinstance(expression, str):
-            return expression
-        [(kind, of)] = expression.items()
-        if kind == "parameter":
-            return self.parameters[of]
-        if kind == "join":
-            return Join(on="/", values=[self.value(part) for part in of])
-        properties = self.steps[of].properties
-        if kind == "model_of_training":
-            return properties.ModelArtifacts.S3ModelArtifacts
-        return properties.ProcessingOutputConfig.Outputs["model"].S3Output.S3Uri
-
-
-@functools.cache
-@offline()
-def _expressions(name: str) -> Expressions:
-    from sagemaker.core.workflow import parameters
-
-    configuration = BY_NAME[name]
-    return Expressions(
-        {
-            **{name: parameters.ParameterString(name=name) for name in configuration.parameters},
-            **{
-                name: getattr(parameters, f"Parameter{kind}")(name)
-                for name, kind in configuration.other_parameters.items()
-            },
-        },
-        {
-            name: upstream_step(name, kind, configuration.role)
-            for name, kind in configuration.steps.items()
-        },
-    )
 
 
 def uploaded(configuration: Configuration, config: PackageStepConfig) -> dict[str, str]:
@@ -165,7 +79,7 @@ def uploaded(configuration: Configuration, config: PackageStepConfig) -> dict[st
 @offline()
 def render(configuration: Configuration, config: PackageStepConfig) -> dict[str, Any]:
     """The definition as this library renders it, of its steps the packaging step only."""
-    expressions = Expressions.of(configuration)
+    expressions = Expressions.named(configuration.name)
     steps, value = expressions.steps, expressions.value
     builder = MIMSPackagingStepBuilder(
         config,

@@ -702,7 +702,10 @@ class TestTheProgram:
             with pytest.raises(SystemExit) as stopped:
                 mims_package.main([flag])
             assert stopped.value.code == 0
-        assert "mims_package.py 1." in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert "mims_package.py 1." in told
+        # The entry point as hosting takes it, not as a path.
+        assert "SAGEMAKER_PROGRAM=serving.inference" in "".join(told.split())
 
     def test_progress_goes_on_every_ten_seconds_and_says_time_left(self, capsys, monkeypatch):
         assert log.Progress.LOG_SECONDS <= 10

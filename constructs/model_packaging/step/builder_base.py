@@ -25,6 +25,9 @@ class StepBuilderBase(ABC):
         role: ARN of the role that the step's job assumes.
         notebook_root: Folder that relative paths of the configuration start from. Default: the
             working directory, which they also start from where they lead nowhere from here.
+
+    Raises:
+        ValueError: The configuration is of another kind.
     """
 
     STEP_NAMES: ClassVar[Mapping[str, str]] = {"Package": contract.PACKAGING_STEP}
@@ -36,6 +39,11 @@ class StepBuilderBase(ABC):
         role: str | None = None,
         notebook_root: Path | str | None = None,
     ) -> None:
+        if not isinstance(config, PackageStepConfig):
+            raise ValueError(
+                f"config: {type(config).__name__} is given; write PackageStepConfig(…), or "
+                "PackageStepConfig.model_validate_json(text) for a saved one"
+            )
         self.config = config
         self.role = role
         self.notebook_root = Path(notebook_root or "")

@@ -74,6 +74,7 @@ def argument_parser() -> ArgumentParser:
         help="where SageMaker tells the model's S3 URI, for the report (default: %(default)s)",
     )
     what = parser.add_argument_group("what is made")
+    # Hosting strips ".py" and imports what remains (sagemaker_inference, environment.py).
     what.add_argument(
         "--inference-entry-point",
         default=defaults.inference_entry_point,
