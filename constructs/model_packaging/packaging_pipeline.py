@@ -45,10 +45,13 @@ class PackagingPipeline(Construct):
     """A SageMaker pipeline with one step: join a model with its inference scripts.
 
     Creates the pipeline with its definition inline, the two roles, and the packager and the
-    inference scripts as assets. Grants the job's role to read the model's keys and the two
-    assets (:meth:`PackagingGrants.read_assets`), and to write below ``config.pipeline_s3_loc``. If
-    that is in another bucket than the model, with a KMS key of its own, or if you brought a key to
-    the bootstrap, let the job use the key with ``roles.grants.use_key``.
+    inference scripts as assets, unless they are in S3. Grants the job's role to read the model's
+    keys and these (:meth:`PackagingGrants.read_assets`), and to write below
+    ``config.pipeline_s3_loc``. Declares the pipeline parameters that stand for settings. What a
+    step before has written and ``extra_inputs`` names, let the job's role read with
+    ``roles.grants.read``. If the output is in another bucket than the model, with a KMS key of its
+    own, or if you brought a key to the bootstrap, let the job use the key with
+    ``roles.grants.use_key``.
 
     Args:
         config: Settings of the packaging step. May contain CDK tokens.
@@ -68,8 +71,9 @@ class PackagingPipeline(Construct):
 
     Raises:
         InvalidRequestError: SageMaker would refuse the job.
-        ValueError: The stack's region or the framework version has no scikit-learn container, or
-            a package would start the pipeline again.
+        ValueError: The stack's region or the framework version has no scikit-learn container,
+            a package would start the pipeline again, or a pipeline parameter stands where the
+            job's policy needs the value.
     """
 
     def __init__(

@@ -17,6 +17,7 @@ import pytest
 from moto import mock_aws
 
 from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
+from model_packaging import step as step_half
 from model_packaging.step import offline
 from model_packaging.step.packager import own_packager
 from model_packaging.step.sdk.uploads import zipped
@@ -102,6 +103,13 @@ def stored(uri: str) -> bytes:
 def files_in(package: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(package)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_every_fault_of_the_step_half_is_a_value_error() -> None:
+    public = [getattr(step_half, name) for name in step_half.__all__]
+    faults = [item for item in public if isinstance(item, type) and issubclass(item, Exception)]
+    assert len(faults) >= 2
+    assert all(issubclass(fault, ValueError) for fault in faults)
 
 
 class TestConfiguration:

@@ -126,8 +126,9 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         """Check what the step needs beyond a valid configuration.
 
         Raises:
-            ValueError: A required input or output has no name, no region is known, an extra input
-                has no place in S3, a URI is none, or the role is no ARN.
+            ValueError: A required input or output has no name, no region is known, what is here
+                has no place in S3 and no session to upload it, a URI is none, or the role is no
+                ARN.
         """
         required = [
             ("input_names", self.config.input_names, contract.MODEL_INPUT),
