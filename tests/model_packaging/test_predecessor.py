@@ -68,11 +68,20 @@ def saved(notebook: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def session() -> Iterator[Any]:
     """The SDK's own ``PipelineSession``, with credentials, on an account in this process."""
-    keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "testing")
+    environment = {
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "testing"),
+        "AWS_DEFAULT_REGION": REGION,
+        "SAGEMAKER_VALIDATE_ROLE": "false",  # it would simulate the policies of a role
+    }
+    settings = {
+        "SchemaVersion": "1.0",
+        "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}},
+    }
     with offline():
         from sagemaker.core.workflow.pipeline_context import PipelineSession
-    with mock.patch.dict(os.environ, keys), mock_aws():
-        yield PipelineSession(boto_session=boto3.Session(region_name=REGION))
+    with mock.patch.dict(os.environ, environment), mock_aws():
+        boto_session = boto3.Session(region_name=REGION)
+        yield PipelineSession(boto_session=boto_session, sagemaker_config=settings)
 
 
 def definition_of(step: Any, session: Any, *parameters: Any) -> dict[str, Any]:
@@ -224,6 +233,19 @@ class TestBuilder:
         image = arguments["AppSpecification"]["ImageUri"]
         assert f".ecr.{REGION}." in image  # the session's region
         assert arguments["RoleArn"] == ROLE
+
+    def test_the_sdk_creates_the_pipeline_in_its_users_hands(
+        self, saved: dict[str, Any], session: Any, notebook: Path
+    ) -> None:
+        from sagemaker.mlops.workflow.pipeline import Pipeline
+
+        builder = MIMSPackagingStepBuilder(PackageStepConfig(**saved), session, ROLE, notebook)
+        step = builder.create_step("s3://bucket/model.tar.gz")
+        Pipeline(name="test-pipeline", steps=[step], sagemaker_session=session).upsert(ROLE)
+        client = boto3.client("sagemaker", region_name=REGION)
+        found = client.describe_pipeline(PipelineName="test-pipeline")["PipelineDefinition"]
+        [rendered] = json.loads(found)["Steps"]
+        assert rendered["Arguments"] == definition_of(step, session)
 
     def test_the_librarys_packager_and_folders_go_as_zips(
         self, saved: dict[str, Any], session: Any, notebook: Path
