@@ -10,7 +10,7 @@ import pytest
 
 from local_aws.cloud import ACCOUNT, LocalCloud, local_cloud
 from local_aws.metrics import PIPELINES_NAMESPACE, PROCESSING_LOG_GROUP
-from tests.local_aws.conftest import metric_sum
+from tests.local_aws.conftest import EVERYTHING, make_role, metric_sum
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/job"
 # Writes both outputs, a file that no output holds, and one JSON line at the end of its log.
@@ -32,6 +32,7 @@ print(json.dumps({"event": "packaged", "bytes": len(content)}))
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with local_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+        make_role(cloud, "job", "sagemaker", EVERYTHING)
         s3 = cloud.client("s3")
         s3.create_bucket(Bucket="artifacts")
         s3.put_object(Bucket="artifacts", Key="code/pack.py", Body=SCRIPT.encode())
