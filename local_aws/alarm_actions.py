@@ -54,7 +54,7 @@ class LocalCloudWatchBackend(OwnBackend, CloudWatchBackend):  # type: ignore[mis
         for action in getattr(alarm, _ACTIONS[state_value]):
             told = {"AlarmName": alarm_name, "NewStateValue": state_value, "Reason": reason}
             try:
-                _publish(alarm.arn, action, json.dumps(told))
+                _publish(alarm.alarm_arn, action, json.dumps(told))
                 summary = f"Successfully executed action {action}"
             except AccessDeniedError as refusal:
                 summary = f"Failed to execute action {action}. Received error: {refusal}"

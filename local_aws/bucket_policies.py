@@ -6,7 +6,7 @@ from moto.iam.access_control import PermissionResult
 from moto.s3 import models
 
 from local_aws.authorization import AccessDeniedError, authorize_service
-from local_aws.moto_seams import replace, use_backend
+from local_aws.moto_seams import OwnBackend, replace, use_backend
 from local_aws.policy_evaluation import LOOPBACK, Request, is_allowed, statements
 
 
@@ -17,7 +17,7 @@ def install() -> None:
     replace(models, "FakeBucket", LocalBucket)
 
 
-class LocalS3Backend(models.S3Backend):  # type: ignore[misc]  # moto is not checked
+class LocalS3Backend(OwnBackend, models.S3Backend):  # type: ignore[misc]  # moto is not checked
     """moto's, which asks a log bucket's policy before it delivers an access log."""
 
     def log_incoming_request(self, request: Any, bucket_name: str) -> None:

@@ -86,7 +86,7 @@ class LocalSageMakerBackend(OwnBackend, models.SageMakerModelBackend):  # type: 
         if (status := record.pipeline_execution_status) != "Executing":
             raise ValidationError(message=f"the execution {arn} is {status}: it can't be stopped")
         record.pipeline_execution_status = "Stopping"
-        threading.Thread(target=self._executions[arn].stop, daemon=True).start()
+        self._executions[arn].stop()
 
     def stop_processing_job(self, processing_job_name: str) -> None:
         """Stop it."""

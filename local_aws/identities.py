@@ -121,17 +121,26 @@ def caller_of(account: str, access_key: str) -> Caller:
     role = _role(session.role_arn)
     if role is None:
         return Caller(session.role_arn, session.arn)  # deleted: the session may do nothing more
-    documents = [*role.policies.values(), *(one.document for one in role.managed_policies.values())]
+    documents = [*role.policies.values(), *map(_document, role.managed_policies.values())]
     boundary = None
     if role.permissions_boundary_arn:
         managed = iam_backends[account][PARTITION].managed_policies
-        boundary = tuple(statements(managed[role.permissions_boundary_arn].document))
+        boundary = tuple(statements(_document(managed[role.permissions_boundary_arn])))
     return Caller(
         session.role_arn,
         session.arn,
         tuple(one for document in documents for one in statements(document)),
         boundary,
     )
+
+
+def _document(managed_policy: Any) -> str:
+    [document] = (
+        version.document
+        for version in managed_policy.versions
+        if version.version_id == managed_policy.default_version_id
+    )
+    return str(document)
 
 
 def _role(arn: str) -> Any:

@@ -53,6 +53,7 @@ class PipelineExecution:
         self._cache = cache
         self._session: RoleSession
         self._stopping = threading.Event()
+        self._stopper: threading.Thread
         self._not_stopped: JobError | None = None
         self._job_name: str | None = None  # of the job that runs
 
@@ -77,8 +78,12 @@ class PipelineExecution:
         self._record.pipeline_execution_status = status
 
     def stop(self) -> None:
-        """Stop the job that runs, in the pipeline's role; begin no other."""
+        """Begin to stop the job that runs, in the pipeline's role; let no other begin."""
+        self._stopper = threading.Thread(target=self._stop_job, daemon=True)
         self._stopping.set()
+        self._stopper.start()
+
+    def _stop_job(self) -> None:
         if self._job_name is None:
             return
         try:
@@ -217,10 +222,12 @@ class PipelineExecution:
             job = self._backend.running_jobs[name] = ProcessingJob(request, scratch, log, session)
             self._job_name = name
             if self._stopping.is_set():
-                self.stop()  # this job, which was not there yet
-            _run(job, step.get("PropertyFiles", []))
-            if self._not_stopped:
-                raise self._not_stopped
+                self._stop_job()  # which was not there yet
+            job.run()
+            if self._stopping.is_set():
+                self._stopper.join()
+                raise self._not_stopped or JobStoppedError("the execution was stopped")
+            _check_written(job, step.get("PropertyFiles", []))
         except JobError as fault:
             stopped = isinstance(fault, JobStoppedError)
             description.processing_job_status = "Stopped" if stopped else "Failed"
@@ -243,8 +250,7 @@ def record_of(backend: Any, arn: str) -> Any:
     return backend.pipelines[name].pipeline_executions[arn]
 
 
-def _run(job: ProcessingJob, property_files: list[dict[str, str]]) -> None:
-    job.run()
+def _check_written(job: ProcessingJob, property_files: list[dict[str, str]]) -> None:
     for file in property_files:
         if not job.has_written(file["OutputName"], file["FilePath"]):
             raise JobError(

@@ -54,7 +54,7 @@ class LocalS3Response(S3Response):  # type: ignore[misc]  # moto is not checked
         action = self._action()
         if action == "DeleteObject" and key_name is None:
             # Several at once, of which S3 would delete those that may be; here all or none.
-            for item in ElementTree.fromstring(self.body).iter("{*}Object"):  # noqa: S314  # local
+            for item in ElementTree.fromstring(self.body).findall("{*}Object"):  # noqa: S314  # local
                 versioned = item.find("{*}VersionId") is not None
                 yield f"{action}Version" if versioned else action, item.findtext("{*}Key")
             return

@@ -140,7 +140,7 @@ def until(found: Callable[[], Any], wanted: str) -> Any:
     deadline = time.monotonic() + SECONDS
     while not (value := found()):
         assert time.monotonic() < deadline, f"waited in vain for {wanted}"
-        time.sleep(0.1)
+        time.sleep(0.02)
     return value
 
 
