@@ -144,10 +144,17 @@ def authorize_services_key(service: str, key: str, source_arn: str) -> None:
 
 
 def _customer_key(key: str, account: str, region: str) -> tuple[str, list[Statement]] | None:
-    """The ARN of a key and its policy; None for AWS's own (``alias/aws/…``)."""
+    """The ARN of a key and its policy; None for AWS's own (``alias/aws/…``).
+
+    Raises:
+        AccessDeniedError: There is no such key.
+    """
     if "alias/aws/" in key:
         return None
     if key.startswith("arn:"):
         _, _, _, region, account, _ = key.split(":", 5)
-    described = kms_backends[account][region].describe_key(key)
+    try:
+        described = kms_backends[account][region].describe_key(key)
+    except KeyError:
+        raise AccessDeniedError(f"KMS.NotFoundException: Key '{key}' does not exist") from None
     return described.arn, statements(described.policy)

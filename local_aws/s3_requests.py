@@ -42,7 +42,9 @@ class LocalS3Response(S3Response):  # type: ignore[misc]  # moto is not checked
         """Moto calls this before it does anything, with the action in ``data``."""
         if "Authorization" not in self.headers and "Signature=" not in self.uri:
             return  # nobody: moto asks the object's ACL, and the bucket what it allows everyone
-        caller = caller_of(self.current_account, self.access_key)
+        # A presigned URL's key, which moto doesn't read, comes with the query.
+        presigned = self._query.get("X-Amz-Credential", "").partition("/")[0]
+        caller = caller_of(self.current_account, presigned or self.access_key)
         try:
             for action, key in self._wanted(key_name):
                 self._authorize(caller, action, bucket_name, key)

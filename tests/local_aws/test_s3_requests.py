@@ -1,6 +1,8 @@
 """What a role's session may do with S3, asked with the session's own credentials."""
 
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,7 +56,9 @@ def session(cloud: LocalCloud, role: str, *statements: dict[str, Any]) -> Any:
         aws_access_key_id=assumed["AccessKeyId"],
         aws_secret_access_key=assumed["SecretAccessKey"],
         aws_session_token=assumed["SessionToken"],
-        config=botocore.config.Config(proxies={}, s3={"addressing_style": "path"}),
+        config=botocore.config.Config(
+            proxies={}, s3={"addressing_style": "path"}, signature_version="s3v4"
+        ),
     )
 
 
@@ -87,6 +91,22 @@ def test_objects_are_read_written_and_deleted_as_the_roles_policies_say(
         s3.delete_object(Bucket=BUCKET, Key="mine/a")
     with pytest.raises(botocore.exceptions.ClientError, match="403"):  # no body, so no words
         s3.head_object(Bucket=BUCKET, Key="others/a")
+
+
+def test_a_presigned_url_may_do_what_its_signer_may(cloud: LocalCloud, role: str) -> None:
+    s3 = session(cloud, role, allow("s3:GetObject", OBJECTS))
+
+    def fetch(key: str) -> int:
+        place = {"Bucket": BUCKET, "Key": key}
+        url = s3.generate_presigned_url("get_object", Params=place)
+        try:
+            with urllib.request.urlopen(url) as answer:  # loopback
+                return int(answer.status)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code
+
+    assert fetch("mine/a") == 200
+    assert fetch("others/a") == 403
 
 
 def test_a_copy_reads_what_it_copies(cloud: LocalCloud, role: str) -> None:
@@ -148,6 +168,13 @@ def test_a_session_of_a_deleted_role_may_do_nothing(cloud: LocalCloud) -> None:
     cloud.client("iam").delete_role(RoleName="gone")
     with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied"):
         s3.get_object(Bucket=BUCKET, Key="others/a")
+
+
+def test_a_key_that_is_not_there_encrypts_nothing(cloud: LocalCloud) -> None:
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    with pytest.raises(botocore.exceptions.ClientError, match=f"Key '{key}' does not exist"):
+        cloud.client("s3").put_object(Bucket=BUCKET, Key="mine/d", Body=b"", **encryption)
 
 
 def test_an_upload_in_parts_under_a_key_needs_the_key_to_encrypt_and_to_decrypt(
