@@ -36,11 +36,10 @@ class Policy:
         for place, statement in enumerate(statements(self.read())):
             if statement["Effect"] != "Allow":
                 continue
-            principals = statement.get("Principal", {})
-            [service] = listed(principals.get("Service", "")) if principals else [""]
+            [whom] = statement.get("Principal", {"": ""}).values()
             for action in listed(statement["Action"]):
                 for resource in listed(statement.get("Resource", self.arn)):
-                    yield Permission(self, place, action, resource, service)
+                    yield Permission(self, place, action, resource, whom)
 
 
 @dataclass(frozen=True)
@@ -52,17 +51,17 @@ class Permission:
         place: Which of its statements.
         action: The action.
         resource: The resource.
-        service: Whom a trust policy or a resource's policy allows it, if that is a service.
+        whom: Whom a trust policy or a resource's policy allows it.
     """
 
     policy: Policy
     place: int
     action: str
     resource: str
-    service: str
+    whom: str
 
     def __str__(self) -> str:
-        whose = f"{self.service} at {self.policy.of}" if self.service else self.policy.of
+        whose = f"{self.whom} at {self.policy.of}" if self.whom else self.policy.of
         return f"{whose}: {self.action} on {self.resource}"
 
     @contextmanager

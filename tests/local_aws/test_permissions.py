@@ -19,26 +19,23 @@ from tests.local_aws.running_stage import ALARM, Stage
 
 pytestmark = pytest.mark.e2e
 
-# What no run on the local AWS can do without, and the document that asks for it: permissions, as
+# What every run on the local AWS can do without, and the document that asks for it: permissions, as
 # the tests name them, by pattern.
 _JOB = '"CreateProcessingJob API: Execution Role Permissions"'
+_HANDLER = "custom-resource-handlers of aws-cdk-lib, whose functions can't run here"
 NOT_EXERCISED = {
-    "*JobRole*: ecr:*": f"No container is pulled: {_JOB}.",
-    "*JobRole*: logs:*": f"The local AWS writes a job's log as itself: {_JOB}.",
-    "*JobRole*: cloudwatch:PutMetricData on *": f"Instances that have metrics don't run: {_JOB}.",
-    "*JobRole*: s3:AbortMultipartUpload on *": "No upload in parts fails half way: "
-    '"Multipart upload API and permissions" of S3.',
-    # One of the two spellings is the one that counts. ARNs are lower case in the events of steps
+    "*JobRole*: ecr:*": f"no container is pulled: {_JOB}",
+    "*JobRole*: logs:*": f"the local AWS writes a job's log as itself: {_JOB}",
+    "*JobRole*: cloudwatch:PutMetricData on *": f"instances with metrics don't run: {_JOB}",
+    "*JobRole*: s3:AbortMultipartUpload on *": "no upload in parts fails half way: "
+    '"Multipart upload API and permissions" of S3',
+    # One of two spellings is the one that counts. ARNs are lower case in the events of steps
     # ("SageMaker pipeline step state change"); no document says that IAM sees them so.
-    "*PipelineRole*: sagemaker:* on *-PackagingStep-*": "The local AWS compares a job's ARN in "
-    'lower case: "Customize access management for Pipelines jobs" has the name as it is.',
-    # The CDK's own functions are deployed, but can't run here.
-    "lambda.amazonaws.com at *: sts:AssumeRole on *": "Functions don't run: \"Lambda execution "
-    'role".',
-    "*Artifacts*Bucket*: s3:* on *": "The function that empties a bucket: auto-delete-objects-"
-    "handler of aws-cdk-lib's custom resources.",
-    "ProcessingLogs*: logs:* on *": "The function that sets a log group's retention: "
-    "log-retention-handler of aws-cdk-lib's custom resources.",
+    "*PipelineRole*: sagemaker:* on *-PackagingStep-*": "a job's ARN is lower case here, and as "
+    'the step is spelt in "Customize access management for Pipelines jobs"',
+    "lambda.amazonaws.com at *: sts:AssumeRole on *": f"who runs the {_HANDLER}",
+    "*AutoDelete* at Artifacts*: s3:* on *": f"auto-delete-objects-handler: {_HANDLER}",
+    "ProcessingLogs*: logs:* on *": f"log-retention-handler: {_HANDLER}",
 }
 
 
@@ -71,7 +68,7 @@ def exercise(stage: Stage, permission: Permission) -> Callable[[], str | None]:
             ("cloudwatch", stage.alarm),
             ("logging.s3", stage.log_access),
         ):
-            if permission.service == f"{service}.amazonaws.com":
+            if permission.whom == f"{service}.amazonaws.com":
                 return needing
     return stage.package
 
