@@ -4,7 +4,6 @@ Starting an execution checks its parameters and starts a thread that runs it.
 """
 
 import json
-import logging
 import threading
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,6 @@ from local_aws.pipeline_execution import PipelineExecution, record_of
 from local_aws.processing_job import ProcessingJob
 from local_aws.sagemaker_requests import Resources, authorize_request
 from local_aws.step_cache import StepCache
-
-logger = logging.getLogger(__name__)
 
 _directory = Path()
 _cache = StepCache()
