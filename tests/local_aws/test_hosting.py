@@ -142,6 +142,7 @@ def test_the_container_has_the_environment_that_hosting_sets(cloud: LocalCloud) 
         ("application/x-own", bytes(range(256)) * 1000),
         ("application/x-npy", b""),
     ],
+    ids=["text", "every byte", "empty"],
 )
 def test_what_is_sent_arrives_as_it_is(cloud: LocalCloud, content_type: str, body: bytes) -> None:
     assert ask(cloud, body, content_type) == {"type": content_type, "bytes": len(body)}
@@ -181,6 +182,8 @@ def test_a_fault_of_the_script_is_a_model_error_and_in_the_log(cloud: LocalCloud
             "OSError: shadow",
         ),
     ],
+    # A tar.gz holds the time of its making: no id that every worker would collect alike.
+    ids=["cut", "asking", "shadowing"],
 )
 def test_what_cannot_be_hosted_fails_as_the_service_says_it(
     cloud: LocalCloud, name: str, content: bytes, reason: str, printed: str
