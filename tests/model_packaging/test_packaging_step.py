@@ -278,7 +278,7 @@ def test_extra_inputs_are_mounted_by_their_names(settings: dict[str, Any]) -> No
     assert words[-2:] == ["--unzip-extra", "vocabulary"]
 
 
-def test_faults_of_the_service_are_tried_again_with_growing_pauses(
+def test_faults_of_the_service_are_tried_again_and_a_burst_waits_for_a_day(
     config: PackageStepConfig,
 ) -> None:
     assert render(builder(config).create_step("s3://models/churn/"))["RetryPolicies"] == [
@@ -289,14 +289,16 @@ def test_faults_of_the_service_are_tried_again_with_growing_pauses(
             "MaxAttempts": 5,
         },
         {
-            "ExceptionType": [
-                "SageMaker.JOB_INTERNAL_ERROR",
-                "SageMaker.CAPACITY_ERROR",
-                "SageMaker.RESOURCE_LIMIT",
-            ],
+            "ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"],
             "IntervalSeconds": 60,
             "BackoffRate": 2.0,
             "MaxAttempts": 6,
+        },
+        {
+            "ExceptionType": ["SageMaker.RESOURCE_LIMIT"],
+            "IntervalSeconds": 300,
+            "BackoffRate": 1.0,
+            "ExpireAfterMin": 1440,
         },
     ]
 
