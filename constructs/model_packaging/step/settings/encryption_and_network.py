@@ -4,6 +4,7 @@ from pydantic import Field
 
 from model_packaging.step.settings.sagemaker_shapes import KmsKey, SecurityGroups, Subnets
 from model_packaging.step.settings.settings_group import SettingsGroup
+from model_packaging.step.settings.strict import StrictTruth
 
 
 class EncryptionAndNetworkSettings(SettingsGroup):
@@ -25,7 +26,7 @@ class EncryptionAndNetworkSettings(SettingsGroup):
     security_group_ids: SecurityGroups = Field(
         default=(), description="Security groups of the job. Together with subnets."
     )
-    enable_network_isolation: bool = Field(
+    enable_network_isolation: StrictTruth = Field(
         default=True,
         description="Whether the container is cut off from every network. The script needs none.",
     )

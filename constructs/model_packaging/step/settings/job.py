@@ -9,6 +9,7 @@ from model_packaging.step.sdk import sklearn_image
 from model_packaging.step.settings.names import Name
 from model_packaging.step.settings.sagemaker_shapes import Environment, SageMakerShape, Tags
 from model_packaging.step.settings.settings_group import SettingsGroup
+from model_packaging.step.settings.strict import StrictInteger
 from model_packaging.step.settings.tokens import LiteralText
 
 DEFAULT_RUNTIME_IN_SECONDS: Final = 86_400  # SageMaker's own ("ProcessingStoppingCondition")
@@ -30,7 +31,7 @@ class JobSettings(SettingsGroup):
         default="1.2-1", description="Version of SageMaker's scikit-learn container."
     )
     max_runtime_in_seconds: (
-        Annotated[int, SageMakerShape("ProcessingMaxRuntimeInSeconds")] | None
+        Annotated[StrictInteger, SageMakerShape("ProcessingMaxRuntimeInSeconds")] | None
     ) = Field(default=None, description="When SageMaker stops the job. Default: after 24 hours.")
     environment: Environment = Field(
         default={}, description="Environment variables of the job. Names in MIMS_ are the step's."
