@@ -10,7 +10,9 @@ from model_packaging.step import contract
 from model_packaging.step.builder_base import StepBuilderBase
 from model_packaging.step.model_source import ModelSource
 from model_packaging.step.packaging_values import PackagingValues
+from model_packaging.step.s3_location import S3Location
 from model_packaging.step.sdk.offline import offline
+from model_packaging.step.settings.invalid_config import InvalidConfigError
 from model_packaging.step.settings.package_step_config import PackageStepConfig
 from model_packaging.step.settings.s3_names import s3_uri
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _BASE_JOB_NAME_LIMIT = 30
+_SCRIPT = "packaging_script_uri"
 
 
 class MIMSPackagingStepBuilder(StepBuilderBase):
@@ -103,12 +106,14 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
             )
 
     def validate_configuration(self) -> None:
-        """Check what the step needs beyond a valid configuration.
+        """Check the configuration, and what the step needs beyond a valid one.
 
         Raises:
-            ValueError: A required input or output has no name, no region is known, an extra input
-                has no place in S3, a URI is none, or the role is no ARN.
+            ValueError: The configuration was changed into one that can't work, a required input
+                or output has no name, no region is known, an extra input has no place in S3, a
+                URI is none or names no packager, or the role is no ARN.
         """
+        self._check_configuration_again()
         required = (
             ("input_names", self.config.input_names, contract.MODEL_INPUT),
             ("input_names", self.config.input_names, contract.INFERENCE_SCRIPTS_INPUT),
@@ -136,17 +141,30 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                 "add it there"
             )
         uris = {
-            "packaging_script_uri": self.packaging_script_uri,
+            _SCRIPT: self.packaging_script_uri,
             "inference_scripts_uri": self.inference_scripts_uri,
             **{f"extra_input_uris[{name!r}]": uri for name, uri in self.extra_input_uris.items()},
         }
         for name, uri in uris.items():
             _require_s3_uri(name, uri)
+        if self.packaging_script_uri.endswith("/") or not S3Location.parse(uris[_SCRIPT]).key:
+            raise ValueError(
+                f"{_SCRIPT}: {self.packaging_script_uri!r} is a folder, and the job runs one "
+                "object; write the URI of the script, or of a zip of the packager's folder"
+            )
         if isinstance(self.role, str) and "/" not in self.role:
             raise ValueError(
                 f"role: {self.role!r} is not the ARN of a role; write "
                 "arn:aws:iam::<account>:role/<name>"
             )
+
+    def _check_configuration_again(self) -> None:
+        # pydantic checks what it makes, but not what model_copy(update=…) or model_construct(…) do.
+        given = self.config.model_dump(warnings=False)
+        try:
+            type(self.config).model_validate(given)
+        except InvalidConfigError as error:
+            raise ValueError(str(error)) from None
 
     def create_step(
         self,
