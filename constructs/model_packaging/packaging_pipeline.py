@@ -52,6 +52,8 @@ class PackagingPipeline(Construct):
         model: Where models come from.
         pipeline_role: An existing role for the pipeline. Default: one is made.
         job_role: An existing role for the job. Default: one is made.
+        confined_network: Whether the job may attach network interfaces in its subnets with its
+            security groups alone, if it has any: see ``PackagingGrants.attach_to_network``.
 
     Attributes:
         model: Where models come from.
@@ -76,9 +78,11 @@ class PackagingPipeline(Construct):
         model: ModelOrigin,
         pipeline_role: iam.IRole | None = None,
         job_role: iam.IRole | None = None,
+        confined_network: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
+        self._confined_network = confined_network
         self.model = model
         self.packaged_s3_uri = config.pipeline_s3_loc
         refuse_loop(self.output_s3_uris, model.events, setting="pipeline_s3_loc")
@@ -192,7 +196,10 @@ class PackagingPipeline(Construct):
             grants.encrypt_volume(job, self._key_arn("volume_kms_key", config.volume_kms_key))
         if config.subnets:
             grants.attach_to_network(
-                job, subnet_ids=config.subnets, security_group_ids=config.security_group_ids
+                job,
+                subnet_ids=config.subnets,
+                security_group_ids=config.security_group_ids,
+                confined=self._confined_network,
             )
         return roles
 

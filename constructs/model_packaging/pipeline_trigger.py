@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from model_packaging.acknowledgements import acknowledge, acknowledge_inline_policy
+from model_packaging.arns import Arns
 from model_packaging.existing_pipeline import ExistingPipeline
 from model_packaging.models.starts import refuse_loop, refuse_repetition
 
@@ -169,12 +170,29 @@ class PipelineTrigger(Construct):
             self,
             "Role",
             description=f"Assumed by EventBridge: starts the pipeline {pipeline_name}.",
+            # "Cross-service confused deputy prevention in Amazon EventBridge".
             assumed_by=iam.ServicePrincipal("events.amazonaws.com").with_conditions(
-                {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+                {
+                    "ArnLike": {"aws:SourceArn": self._rules_of_this_stack()},
+                    "StringEquals": {"aws:SourceAccount": Stack.of(self).account},
+                }
             ),
         )
         acknowledge_inline_policy(role)
         return role
+
+    def _rules_of_this_stack(self) -> str:
+        # Not the rules themselves: they name the role, which would then wait for them.
+        # CloudFormation calls them <stack>-<logical id>-<random> ("Name type"), and shortens both
+        # names where the 64 characters of a rule's don't do. How far, no document says: 20 of each
+        # leave room for all of it.
+        stack = Stack.of(self)
+        name, whole = stack.stack_name, 20
+        if Token.is_unresolved(name):
+            name = "*"
+        else:
+            name = f"{name}-*" if len(name) <= whole else f"{name[:whole]}*"
+        return Arns(stack).of("events", "rule", name)
 
     def _build_rule(
         self, construct_id: str, number: int, pipeline: "PackagingPipeline | ExistingPipeline"
