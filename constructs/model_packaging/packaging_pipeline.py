@@ -141,6 +141,11 @@ class PackagingPipeline(Construct):
         return metrics.metric_duration(self.pipeline_name, **options)
 
     @property
+    def writes_by_execution(self) -> bool:
+        """Whether each execution writes below its own id."""
+        return self._config.output_per_execution
+
+    @property
     def output_s3_uris(self) -> list[str]:
         """S3 prefixes that the pipeline writes below."""
         return [self.packaged_s3_uri]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from aws_cdk import Aws, Duration, Stack, Token
+from aws_cdk import Annotations, Aws, Duration, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -103,6 +103,20 @@ class PipelineTrigger(Construct):
         self.rule = self.rules[0]
         pipeline.grant_start(self.role).apply_before(*self.rules)
         self._let_rules_send_dead_letters()
+        self._warn_of_silent_buckets()
+
+    def _warn_of_silent_buckets(self) -> None:
+        for event in self._events:
+            if event.event_pattern.get("source") != ["aws.s3"]:
+                continue
+            if not event.models.in_a_bucket_of_this_app:
+                Annotations.of(self).add_warning_v2(
+                    "model-packaging:bucketMayBeSilent",
+                    f"the bucket {event.models.bucket.node.path!r} is not made here, so that it "
+                    "can't be seen whether it sends its events to EventBridge, and without them no "
+                    "upload starts anything; set its property NotificationConfiguration."
+                    "EventBridgeConfiguration where it is made, and acknowledge this warning",
+                )
 
     def _refuse_second_start(self, pipeline_arn: str) -> None:
         # The same token is the same text, wherever it stands.

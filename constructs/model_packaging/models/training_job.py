@@ -16,6 +16,19 @@ from model_packaging.step import ModelSource, ModelUriParameter, UploadOrUriPara
 _JOB_NAME_PREFIX = re.compile(r"(?=.{1,63}$)[a-zA-Z0-9](-*[a-zA-Z0-9])*-*")
 
 
+def check_job_name_prefix(name: str) -> None:
+    """Check that names of training jobs can begin so.
+
+    Raises:
+        ValueError: None can.
+    """
+    if not Token.is_unresolved(name) and not _JOB_NAME_PREFIX.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is not the beginning of a training job's name; write 1 to 63 letters, "
+            "digits and hyphens, the first not a hyphen"
+        )
+
+
 @dataclass(frozen=True)
 class TrainingJobCompleted(ModelEvent):
     """Training jobs that complete and whose model lies below a prefix of a bucket.
@@ -45,12 +58,10 @@ class TrainingJobCompleted(ModelEvent):
 
     def __post_init__(self) -> None:
         check_filter("prefix", self.prefix, "the job could read the whole bucket")
-        name = self.job_name_prefix
-        if not Token.is_unresolved(name) and not _JOB_NAME_PREFIX.fullmatch(name):
-            raise ValueError(
-                f"job_name_prefix {name!r} is not the beginning of a training job's name; write "
-                "1 to 63 letters, digits and hyphens, the first not a hyphen"
-            )
+        try:
+            check_job_name_prefix(self.job_name_prefix)
+        except ValueError as error:
+            raise ValueError(f"job_name_prefix {error}") from None
 
     def __str__(self) -> str:
         return f"training jobs {self.job_name_prefix}* with models below {self.prefix}"

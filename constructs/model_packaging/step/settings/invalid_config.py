@@ -74,6 +74,8 @@ def _problems(model: type[BaseModel], fault: ErrorDetails) -> Iterator[str]:
             yield f"{where}: {given!r} is neither; write true or false{quotes}"
         case "string_type":
             yield f"{where}: {given!r} is not a text; write it in quotes"
+        case "dict_type":
+            yield f"{where}: {given!r} is no object; write names and values in braces"
         case "date_from_datetime_parsing" | "date_parsing" | "date_type":
             yield f"{where}: {given!r} is not a date; write it as YYYY-MM-DD"
         case _:
