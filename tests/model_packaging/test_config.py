@@ -11,6 +11,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from model_packaging import PackageStepConfig
 from model_packaging.step import InvalidConfigError, contract, packager, service_model
 from model_packaging.step.settings import schema
+from model_packaging.step.settings.durations import most_days
 
 Settings = dict[str, Any]
 
@@ -272,6 +273,14 @@ def test_who_when_and_which_version_become_tags(settings: Settings) -> None:
         "pipeline-version": "1.2",
         "cost-centre": "42",
     }
+
+
+@pytest.mark.parametrize(
+    ("duration", "days"),
+    [("P30D", 30), ("PT12H", 0.5), ("P1Y1M1W1D", 366 + 31 + 7 + 1), ("PT24H1440M86400S", 3)],
+)
+def test_a_duration_has_so_many_days_at_most(duration: str, days: float) -> None:
+    assert most_days(duration) == pytest.approx(days)
 
 
 @pytest.mark.parametrize("duration", ["P30D", "PT12H", "P1Y2M3W4DT5H6M7S"])

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 from moto.events.models import EventPattern
 
 from model_packaging import (
@@ -347,6 +347,26 @@ def test_the_role_may_start_this_pipeline_and_nothing_else(
         },
         "StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"},
     }
+
+
+def test_a_bucket_whose_events_cannot_be_seen_is_a_warning(
+    stack: Stack, bucket: s3.IBucket
+) -> None:
+    ours = s3.Bucket(stack, "Ours")
+    PipelineTrigger(stack, "Seen", pipeline=existing(ModelUpload(ours)))
+    PipelineTrigger(stack, "Unseen", pipeline=existing(ModelUpload(bucket)))
+    jobs = TrainingJobCompleted(bucket, "training/", "churn-")
+    PipelineTrigger(stack, "Jobs", pipeline=existing(jobs))
+    found = Annotations.from_stack(stack)
+    found.has_warning(
+        "/Stack/Unseen",
+        Match.string_like_regexp(
+            "the bucket 'Stack/Bucket' is not made here, .*; set its property "
+            "NotificationConfiguration.EventBridgeConfiguration"
+        ),
+    )
+    for quiet in ("/Stack/Seen", "/Stack/Jobs"):
+        found.has_no_warning(quiet, Match.any_value())
 
 
 @pytest.mark.parametrize(
