@@ -13,7 +13,7 @@ class EncryptionAndNetworkSettings(SettingsGroup):
     volume_kms_key: KmsKey | None = Field(
         default=None,
         description="KMS key of the instances' volumes: its ARN or id. (An alias only without the "
-        "construct: a policy can't name it.)",
+        "construct: a policy can't name it.) Not for an instance type with local NVMe storage.",
     )
     output_kms_key: KmsKey | None = Field(
         default=None,
