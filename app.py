@@ -57,8 +57,13 @@ def build_app(**context: Any) -> App:
     return app
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Synthesize the app; what can't work ends the process with its message alone."""
     try:
         build_app().synth()
     except (InvalidConfigError, InvalidRequestError) as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

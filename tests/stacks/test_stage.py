@@ -1,5 +1,6 @@
 """The stages of cdk.json: the defaults are those of production, and what is wrong is said once."""
 
+import functools
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import pytest
 from mims_engine.model_input import Archive, find_model
 from syrupy.assertion import SnapshotAssertion
 
+import app
 from model_packaging import PackageStepConfig
 from model_packaging.step import InvalidConfigError
 from stacks.cautions import cautions
@@ -379,12 +381,16 @@ def test_the_command_line_tells_of_all_faults_in_one_message(tmp_path: Path) -> 
     assert "Token[" not in run.stderr
 
 
-def test_the_command_line_tells_what_sagemaker_would_refuse_in_one_message(tmp_path: Path) -> None:
+def test_what_sagemaker_would_refuse_ends_the_synth_with_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     many = {"processing_script_arguments": ["--paranoid"] * 100}
-    run = app_py(tmp_path, stage="trial", stages={"trial": LEAST | {"packaging": many}})
-    assert run.returncode == 1
-    assert run.stderr.startswith("SageMaker would refuse the step 'PackagingStep':\n  AppSpec")
-    assert "Traceback" not in run.stderr
+    stages = {"trial": LEAST | {"packaging": many}}
+    build = functools.partial(app.build_app, stage="trial", stages=stages)
+    monkeypatch.setattr(app, "build_app", build)
+    monkeypatch.setenv("CDK_OUTDIR", str(tmp_path))
+    with pytest.raises(SystemExit, match="SageMaker would refuse the step 'PackagingStep':\n  App"):
+        app.main()
 
 
 def test_the_command_line_tells_of_an_unknown_stage_in_one_message(tmp_path: Path) -> None:
