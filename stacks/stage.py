@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from model_packaging.models.model_objects import overlap
+from model_packaging.models.training_job import MODEL_SUFFIX
 from model_packaging.step import InvalidConfigError, PackageStepConfig
 from model_packaging.step.sdk.sklearn_image import require_region
 from model_packaging.step.service_model import closest
@@ -127,7 +128,11 @@ class Trigger(_Settings):
                 f"the kind {self.kind!r} needs training_job_name_prefix; write the beginning of "
                 "the training jobs' names, such as 'churn-'"
             )
-        if self.kind == "upload-or-training-job" and overlap(self.prefix, self.training_prefix):
+        if (
+            self.kind == "upload-or-training-job"
+            and overlap(self.prefix, self.training_prefix)
+            and overlap(self.suffix[::-1], MODEL_SUFFIX[::-1])
+        ):
             raise ValueError(
                 f"prefix {self.prefix!r} and training_prefix {self.training_prefix!r} begin alike: "
                 "the pipeline would start twice for a training job's model; write two folders"
@@ -194,7 +199,7 @@ class Network(_Settings):
         s3_endpoint: Whether to make a gateway endpoint for S3. Default: the VPC has a way to S3.
         s3_prefix_list_id: The region's prefix list of S3: HTTPS then goes out to S3 only.
         confined_permissions: Whether the job may attach network interfaces in these subnets alone.
-            SageMaker's documentation asks for no such limit: try it before you rely on it.
+            SageMaker's documentation advises against it: try it before you rely on it.
     """
 
     vpc_id: Annotated[str, _matches(r"vpc-[0-9a-f]{8,17}", "the id of a VPC, 'vpc-…'")]

@@ -31,6 +31,8 @@ RIGHT = [
 ]
 # With the line that an older Python calls an error.
 NEWER = [
+    ("with (\n    open('a') as x,\n    open('b') as y,\n):\n    pass\n", 2, (3, 9)),
+    ("@buttons[0].clicked\ndef f(): ...\n", 1, (3, 9)),
     ("match command:\n    case 'go':\n        pass\n", 1, (3, 10)),
     ("match (\n    command\n):\n    case 'go':\n        pass\n", 3, (3, 10)),
     ("try:\n    pass\nexcept* ValueError:\n    pass\n", 3, (3, 11)),

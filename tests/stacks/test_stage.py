@@ -225,6 +225,11 @@ def test_a_packager_of_the_stages_own_may_read_what_the_librarys_does_not(tmp_pa
     assert read_stage("prod", {"prod": given}).trigger.suffix == ".zip"
 
 
+def test_uploads_may_lie_among_training_jobs_models_if_they_end_otherwise() -> None:
+    both = {"kind": "upload-or-training-job", "training_prefix": "models/jobs/", "suffix": ".tgz"}
+    assert read_stage("prod", {"prod": LEAST | {"trigger": TRAINING | both}})
+
+
 def test_packages_may_go_where_nothing_is_cached() -> None:
     short = LEAST | {"bucket": {"delete_packages_after_days": 1}}
     for packaging in ({"enable_caching_package_step": False}, {"cache_expires_after": "PT24H"}):

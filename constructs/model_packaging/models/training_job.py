@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
@@ -14,6 +14,9 @@ from model_packaging.step import ModelSource, ModelUriParameter, UploadOrUriPara
 
 # API reference of CreateTrainingJob: TrainingJobName. Here the beginning of one.
 _JOB_NAME_PREFIX = re.compile(r"(?=.{1,63}$)[a-zA-Z0-9](-*[a-zA-Z0-9])*-*")
+
+# "Amazon S3 paths": <S3OutputPath>/<job name>/output/model.tar.gz
+MODEL_SUFFIX: Final = "/output/model.tar.gz"
 
 
 def check_job_name_prefix(name: str) -> None:
@@ -91,8 +94,7 @@ class TrainingJobCompleted(ModelEvent):
     @property
     def models(self) -> ModelObjects:
         """The models that it announces."""
-        # "Amazon S3 paths": <S3OutputPath>/<job name>/output/model.tar.gz
-        return ModelObjects(self.bucket, self.prefix, "/output/model.tar.gz")
+        return ModelObjects(self.bucket, self.prefix, MODEL_SUFFIX)
 
     @property
     def rendered_from(self) -> str:

@@ -13,7 +13,8 @@ import warnings
 # The container that serves the model may have a later one than whoever checks: what may be such
 # syntax is left to it. Of the whole file:
 NEWER_STATEMENTS = (
-    ((3, 10), r"^\s*(match|case)\b.*"),  # PEP 634
+    ((3, 9), r"\bwith\s*\("),  # over several lines
+    ((3, 10), r"^\s*(match|case)\b"),  # PEP 634
     ((3, 11), r"\bexcept\s*\*"),  # PEP 654
     ((3, 12), r"^\s*type\s+\w+"),  # PEP 695, like the next
     ((3, 12), r"^\s*(class|(async\s+)?def)\s+\w+\s*\["),
@@ -22,7 +23,7 @@ NEWER_STATEMENTS = (
 )
 # Of the line in which the error is:
 NEWER_EXPRESSIONS = (
-    ((3, 9), r"^\s*@|\bwith\s*\(|\bin\s*\*"),  # PEP 614, and what the new parser reads
+    ((3, 9), r"^\s*@|\bin\s*\*"),  # PEP 614, and what the new parser reads
     ((3, 10), r":="),  # without parentheses in an index or a set
     ((3, 11), r"\[\s*\*"),  # PEP 646
     ((3, 12), r"\b([fF][rR]?|[rR][fF])[\"']"),  # PEP 701
