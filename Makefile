@@ -27,7 +27,7 @@ export NODE_USE_SYSTEM_CA ?= 1
 
 .PHONY: help
 help:  ## List the tasks
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .PHONY: demo
 demo: setup  ## Package a model on the local AWS (MODEL=archive SCRIPTS=folder for your own)
@@ -103,6 +103,42 @@ deploy: setup  ## Deploy to AWS (your AWS credentials; STAGE=prod)
 .PHONY: destroy
 destroy: setup  ## Delete the stack from AWS (your AWS credentials)
 	@cdk destroy $(STACK) $(CONTEXT) $(ARGS)
+
+# What is asked of a deployed stage. `python -m operations COMMAND --help` tells more.
+OPERATIONS = python -m operations
+OF_STAGE = $(if $(STAGE),--stage "$(STAGE)") $(ARGS)
+
+.PHONY: start
+start: setup  ## Package a model that is in S3, and follow it (MODEL=s3://…; your AWS credentials)
+	@$(OPERATIONS) start "$(MODEL)" $(OF_STAGE)
+
+.PHONY: status
+status: setup  ## List the latest executions (your AWS credentials)
+	@$(OPERATIONS) status $(OF_STAGE)
+
+.PHONY: failures
+failures: setup  ## List what failed, by its reason (your AWS credentials)
+	@$(OPERATIONS) failures $(OF_STAGE)
+
+.PHONY: logs
+logs: setup  ## Print the log of an execution (EXECUTION=id; your AWS credentials)
+	@$(OPERATIONS) logs "$(EXECUTION)" $(OF_STAGE)
+
+.PHONY: cancel
+cancel: setup  ## Stop an execution (EXECUTION=id; your AWS credentials)
+	@$(OPERATIONS) cancel "$(EXECUTION)" $(OF_STAGE)
+
+.PHONY: redrive
+redrive: setup  ## Send the events of the dead-letter queue again, after asking (your AWS credentials)
+	@$(OPERATIONS) redrive $(OF_STAGE)
+
+.PHONY: package-report
+package-report: setup  ## Print what is in a package (EXECUTION=id; your AWS credentials)
+	@$(OPERATIONS) package-report "$(EXECUTION)" $(OF_STAGE)
+
+.PHONY: verify
+verify: setup  ## Read a package to its end (PACKAGE=s3://…; your AWS credentials)
+	@$(OPERATIONS) verify "$(PACKAGE)" $(OF_STAGE)
 
 .PHONY: lock
 lock: setup  ## Compile requirements*.txt from pyproject.toml

@@ -16,11 +16,13 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
-from moto.events.models import EventsBackend, events_backends
+from moto.events import urls
+from moto.events.models import EventPattern, EventsBackend, events_backends
+from moto.events.responses import EventsHandler
 from moto.s3 import notifications
 
 from local_aws.metrics import EVENTS_NAMESPACE, count
-from local_aws.moto_seams import OwnBackend, replace, use_backend
+from local_aws.moto_seams import OwnBackend, replace, use_backend, use_responses
 from local_aws.policy_evaluation import LOOPBACK, Request, is_allowed, statements
 from local_aws.rule_targets import pipeline_parameters
 
@@ -40,6 +42,7 @@ _REASONS = {
 def install() -> None:
     """Send the object events of moto's S3 through this module, and those that someone puts."""
     use_backend(events_backends, LocalEventsBackend)
+    use_responses(urls, LocalEventsResponse)
     # moto's S3 calls this function after a change of an object.
     replace(notifications, "_send_event_bridge_message", _send_object_event)
 
@@ -69,6 +72,16 @@ class LocalEventsBackend(OwnBackend, EventsBackend):  # type: ignore[misc]  # mo
             threading.Thread(target=deliver, args=(self.account_id, event), daemon=True).start()
             answers.append({"EventId": event["id"]})
         return answers
+
+
+class LocalEventsResponse(EventsHandler):  # type: ignore[misc]  # moto is not checked
+    """moto's, with the action that it lacks."""
+
+    def test_event_pattern(self) -> Any:
+        """``TestEventPattern``."""
+        pattern = EventPattern.load(self._get_param("EventPattern"))
+        event = json.loads(self._get_param("Event"))
+        return self._create_response({"Result": pattern.matches_event(event)})
 
 
 def _now() -> datetime.datetime:

@@ -87,7 +87,16 @@ class LocalSageMakerBackend(OwnBackend, models.SageMakerModelBackend):  # type: 
 
 
 class LocalSageMakerResponse(SageMakerResponse):  # type: ignore[misc]  # moto is not checked
-    """moto's, with the action that it lacks."""
+    """moto's, with what it lacks."""
+
+    def list_pipeline_executions(self) -> Any:
+        """``ListPipelineExecutions``, in the order that is asked for."""
+        listed = self.sagemaker_backend.list_pipeline_executions(self._get_param("PipelineName"))
+        listed["PipelineExecutionSummaries"].sort(
+            key=lambda summary: summary["StartTime"],
+            reverse=self._get_param("SortOrder") == "Descending",
+        )
+        return ActionResult(listed)
 
     def list_pipeline_execution_steps(self) -> Any:
         """``ListPipelineExecutionSteps``."""

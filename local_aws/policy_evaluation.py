@@ -205,7 +205,9 @@ def _condition(operator: str, key: str, wanted: list[str], request: Request) -> 
     quantifier, _, name = operator.rpartition(":")
     if_exists = name.endswith("IfExists")
     name = name.removesuffix("IfExists")
-    actual = {name.lower(): value for name, value in request.context.items()}.get(key.lower())
+    # "AWS global condition context keys": every request to S3, KMS or SQS carries it.
+    sent = {"aws:ResourceAccount": request.owner, **request.context}
+    actual = {name.lower(): value for name, value in sent.items()}.get(key.lower())
     if actual is None and not request.context_is_complete:
         raise UnsupportedPolicyError(f"the local AWS doesn't know the condition key {key}")
     if name == "Null":

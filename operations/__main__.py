@@ -4,9 +4,30 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from operations import demo, findings, redrive
+from operations import demo, findings
+from operations.executions import (
+    cancel,
+    failures,
+    logs,
+    package_report,
+    redrive,
+    start,
+    status,
+    verify,
+)
 
-COMMANDS = {"demo": demo, "findings": findings, "redrive": redrive}
+COMMANDS = {
+    "demo": demo,
+    "findings": findings,
+    "start": start,
+    "status": status,
+    "failures": failures,
+    "logs": logs,
+    "cancel": cancel,
+    "package-report": package_report,
+    "verify": verify,
+    "redrive": redrive,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,7 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import (
+    Annotations,
+    CfnOutput,
+    DefaultStackSynthesizer,
+    Duration,
+    RemovalPolicy,
+    Stack,
+    Tags,
+)
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -56,6 +65,8 @@ class ModelPackagingStack(Stack):
             stack_name=settings.stack_name,
             termination_protection=settings.termination_protection,
             tags=settings.tags(stage),
+            # Below a prefix of the stack's own, a changed script changes no permission.
+            synthesizer=DefaultStackSynthesizer(bucket_prefix=f"{settings.stack_name}/"),
             **stack,
         )
         self._settings = settings
@@ -67,6 +78,7 @@ class ModelPackagingStack(Stack):
         self.pipeline = self._build_pipeline()
         self.trigger = self._build_trigger()
         self.monitoring = self._build_monitoring()
+        self._set_permissions_boundary()
         # Last, where templates of earlier versions have them.
         for name, told, description in self._outputs:
             CfnOutput(self, name, value=told, description=description)
@@ -137,6 +149,9 @@ class ModelPackagingStack(Stack):
             model=announced_models(settings.trigger, bucket),
             confined_network=bool(settings.network and settings.network.confined_permissions),
         )
+        if settings.bootstrap_key:
+            roles = pipeline.roles
+            roles.grants.use_key(roles.job_role, settings.bootstrap_key, write=False)
         self._tell("PipelineName", pipeline.pipeline_name, "The SageMaker pipeline.")
         self._tell("PipelineArn", pipeline.pipeline_arn, "The same, for policies and rules.")
         self._tell(
@@ -213,6 +228,18 @@ class ModelPackagingStack(Stack):
             return None
         retention = logs.RetentionDays[self._settings.log_retention]
         return ProcessingLogGroup(self, "ProcessingLogs", retention=retention).log_group
+
+    def _set_permissions_boundary(self) -> None:
+        named = self._settings.permissions_boundary
+        if named is None:
+            return
+        find = (
+            iam.ManagedPolicy.from_managed_policy_arn
+            if named.startswith("arn:")
+            else iam.ManagedPolicy.from_managed_policy_name
+        )
+        # Of the roles of custom resources, too.
+        iam.PermissionsBoundary.of(self).apply(find(self, "PermissionsBoundary", named))
 
     def _tell(self, name: str, value: str, description: str) -> None:
         self._outputs.append((name, value, description))

@@ -26,12 +26,19 @@ from model_packaging.step.settings.instances import DEFAULT_INSTANCE_TYPE, DEFAU
 from model_packaging.step.settings.job import DEFAULT_RUNTIME_IN_SECONDS
 from model_packaging.step.settings.sagemaker_shapes import InstanceType, SageMakerShape, Subnets
 from model_packaging.step.settings.strict import StrictInteger, StrictNumber, StrictTruth
+from stacks import default_names
 from stacks.key_filters import job_name_prefix, key_prefix, suffix_problem, upload_prefix
 from stacks.step_settings import step_problems
 
 TriggerKind = Literal["upload", "training-job", "upload-or-training-job"]
 
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+")
+
+# botocore's model of iam: policyNameType, policyPathType. AWS's own policies have no account.
+_BOUNDARY = re.compile(
+    r"(arn:aws[a-z-]*:iam::(?P<account>\d{12}|aws):policy/)?([\w+=,.@-]+/)*[\w+=,.@-]{1,128}",
+    re.ASCII,
+)
 
 
 def _matches(pattern: str, what: str) -> AfterValidator:
@@ -61,6 +68,24 @@ def _not_blank(value: str) -> str:
     if not value.strip():
         raise ValueError(f"{value!r} is empty; write a name that people know, such as 'fraud-team'")
     return value
+
+
+def _bootstrap_key(value: str) -> str:
+    if _KEY_ARN.fullmatch(value):
+        return value
+    raise ValueError(
+        f"{value!r} is no key; write 'arn:aws:kms:<region>:<account>:key/<id>', the key that you "
+        "gave to `cdk bootstrap`; one that `cdk bootstrap` made needs no setting"
+    )
+
+
+def _boundary(value: str) -> str:
+    if _BOUNDARY.fullmatch(value):
+        return value
+    raise ValueError(
+        f"{value!r} is no managed policy; write its name, with its path if it has one, or "
+        "'arn:aws:iam::<account>:policy/<name>'"
+    )
 
 
 def _log_retention(value: str) -> str:
@@ -250,6 +275,11 @@ class StageSettings(_Settings):
         customer_key: Encrypt bucket, queue, alarms and the job's volumes with a customer-managed
             KMS key: one that is made, or the one with an ARN; False leaves it to the services'
             own keys.
+        bootstrap_key: ARN of the customer-managed KMS key that you gave to `cdk bootstrap`: the
+            job reads its scripts from the bucket that it encrypts. Default: none, or the one that
+            `cdk bootstrap` made, whose policy lets everybody of the account read.
+        permissions_boundary: Managed policy that bounds every role of the stack, by its name or
+            ARN. Default: none.
         bucket: The artifact bucket.
         sizes: The packaging job's instance.
         packaging: Further settings of the packaging step: what ``PackageStepConfig`` takes, but for
@@ -280,6 +310,8 @@ class StageSettings(_Settings):
     termination_protection: StrictTruth = True
     inference_scripts: str = "scripts/inference"
     customer_key: Annotated[bool | str, PlainValidator(_customer_key)] = True
+    bootstrap_key: Annotated[str, AfterValidator(_bootstrap_key)] | None = None
+    permissions_boundary: Annotated[str, AfterValidator(_boundary)] | None = None
     bucket: Bucket = Bucket()
     sizes: Sizes = Sizes()
     packaging: dict[str, Any] = {}
@@ -287,6 +319,17 @@ class StageSettings(_Settings):
     alarms: Alarms | None = None
     log_retention: Annotated[str, AfterValidator(_log_retention)] | None = None
     network: Network | None = None
+
+    @model_validator(mode="after")
+    def _boundary_is_of_the_account(self) -> "StageSettings":
+        named = _BOUNDARY.fullmatch(self.permissions_boundary or "")
+        owner = named["account"] if named else None
+        if self.account and owner not in (None, "aws", self.account):
+            raise ValueError(
+                f"permissions_boundary is a policy of the account {owner}, and account is "
+                f"{self.account}; name a policy of that account, or AWS's own"
+            )
+        return self
 
     def tags(self, stage: str) -> dict[str, str]:
         """Tags of everything in the stack.
@@ -352,8 +395,8 @@ def read_stage(name: str, stages: Mapping[str, Mapping[str, Any]]) -> StageSetti
     problems: list[str] = []
     for stage, given in stages.items():
         names = {
-            "stack_name": f"ModelPackaging-{stage}",
-            "pipeline_name": f"model-packaging-{stage}",
+            "stack_name": default_names.stack_name(stage),
+            "pipeline_name": default_names.pipeline_name(stage),
         }
         try:
             read[stage] = StageSettings.model_validate(names | dict(given))

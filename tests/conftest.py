@@ -39,11 +39,13 @@ hypothesis_settings.load_profile("untimed")
 SHARED = {
     "tests/local_aws/test_deployment.py": "the deployment",
     "tests/local_aws/test_failure_paths.py": "the deployment",
+    "tests/local_aws/test_updates.py": "the deployment",
 }
 # What is begun first: a long file that is begun last would let the others wait for it.
 LONG = (
     "tests/local_aws/test_deployment.py",
     "tests/local_aws/test_failure_paths.py",
+    "tests/local_aws/test_updates.py",
     "tests/operations/test_demo.py",
     "tests/test_hermetic_synth.py",
     "tests/test_wheel.py",
@@ -131,6 +133,20 @@ def dev(once: Callable[[str, Make], Path]) -> Path:
 def prod(once: Callable[[str, Make], Path]) -> Path:
     """The assembly of the stage prod."""
     return once("prod", lambda outdir: synthesize(outdir, stage="prod"))
+
+
+@pytest.fixture(scope="session")
+def edited(once: Callable[[str, Make], Path]) -> Path:
+    """The assembly of the default stage when a line of its inference script has changed."""
+
+    def make(outdir: Path) -> None:
+        scripts = outdir.with_name("edited-scripts")
+        shutil.copytree(PROJECT / "scripts" / "inference", scripts, dirs_exist_ok=True)
+        with (scripts / "inference.py").open("a") as script:
+            script.write("# Edited.\n")
+        synthesize(outdir, inference_scripts=str(scripts))
+
+    return once("edited", make)
 
 
 @pytest.fixture(scope="session")

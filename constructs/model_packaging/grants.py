@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from aws_cdk import Annotations, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct, DependencyGroup, IConstruct, IDependable
 
 from model_packaging.acknowledgements import acknowledge_wildcards
@@ -38,6 +39,7 @@ class PackagingGrants:
 
     def __init__(self, scope: Construct) -> None:
         self._scope = scope
+        self._account = Stack.of(scope).account
         self._arns = Arns(Stack.of(scope))
         self._granted = DependencyGroup()
 
@@ -56,20 +58,49 @@ class PackagingGrants:
             bucket_arn: ARN of the bucket.
             *key_patterns: Keys, or prefixes that end in ``*``.
         """
-        objects = self._grant(
+        return self._read(
             grantee,
-            actions=["s3:GetObject"],
-            resources=[f"{bucket_arn}/{pattern}" for pattern in key_patterns],
+            bucket_arn,
+            key_patterns,
             wildcards="Whoever brings a model names it: its key is known at run time only. The "
             "prefix confines it.",
         )
-        listing = self._grant(
+
+    def read_assets(
+        self,
+        grantee: iam.IGrantable,
+        asset: s3_assets.Asset,
+        *others: s3_assets.Asset,
+        account: str | None = None,
+    ) -> iam.Grant:
+        """Let a job read scripts, and whatever else ships as an asset of the stack.
+
+        Below the prefix that the stack's synthesizer gives its assets (``bucket_prefix``, ending
+        in a slash), the job may read all that ends as one of these does, of earlier and later
+        versions too: a changed script changes no permission, and an execution that started before
+        it keeps its own. Without such a prefix, the job may read these very assets.
+
+        The name of the bootstrap's bucket can be guessed. Had somebody else claimed it, their
+        scripts would run with this role; so the bucket must belong to the account. Source: "AWS
+        global condition context keys" of IAM, ``aws:ResourceAccount``; AWS's own policy
+        AmazonSageMakerClusterInstanceRolePolicy asks the same of its reads.
+
+        Args:
+            grantee: Who may.
+            asset: An asset of the stack.
+            *others: Others of the same stack.
+            account: Account that the assets' bucket is in. Default: the stack's.
+        """
+        keys = [_versions_of(one) for one in (asset, *others)]
+        return self._read(
             grantee,
-            actions=["s3:ListBucket"],
-            resources=[bucket_arn],
-            conditions={"StringLike": {"s3:prefix": list(key_patterns)}},
+            asset.bucket.bucket_arn,
+            list(dict.fromkeys(keys)),
+            wildcards="Every version of a script has a key of its own: permissions that named it "
+            "would change with each edit, and take the scripts from executions in flight. The "
+            "prefix is this stack's.",
+            conditions={"StringEquals": {"aws:ResourceAccount": account or self._account}},
         )
-        return objects.combine(listing)
 
     def write(self, grantee: iam.IGrantable, objects_arn: str) -> iam.Grant:
         """Let a job write objects.
@@ -323,6 +354,30 @@ class PackagingGrants:
         )
         return logs.combine(metrics)
 
+    def _read(
+        self,
+        grantee: iam.IGrantable,
+        bucket_arn: str,
+        key_patterns: Sequence[str],
+        *,
+        wildcards: str,
+        conditions: dict[str, Any] | None = None,
+    ) -> iam.Grant:
+        objects = self._grant(
+            grantee,
+            actions=["s3:GetObject"],
+            resources=[f"{bucket_arn}/{pattern}" for pattern in key_patterns],
+            wildcards=wildcards,
+            conditions=conditions,
+        )
+        listing = self._grant(
+            grantee,
+            actions=["s3:ListBucket"],
+            resources=[bucket_arn],
+            conditions={"StringLike": {"s3:prefix": list(key_patterns)}, **(conditions or {})},
+        )
+        return objects.combine(listing)
+
     def _grant(
         self,
         grantee: iam.IGrantable,
@@ -368,6 +423,20 @@ class PackagingGrants:
             f"{role.node.path} can't be changed from this stack; it must already have the "
             f"statement {json.dumps(needed)}",
         )
+
+
+def _versions_of(asset: s3_assets.Asset) -> str:
+    """The keys of all versions of an asset, as a pattern; its own key where nothing tells them.
+
+    The synthesizer doesn't tell its prefix, but the key begins with it: ``<prefix><hash>.zip``.
+    """
+    key = asset.s3_object_key
+    prefix, _, ending = key.partition(asset.asset_hash)
+    # To a file without an ending, the CDK gives its hash for one.
+    has_ending = ending and asset.asset_hash not in ending
+    if Token.is_unresolved(key) or not prefix.endswith("/") or not has_ending:
+        return key
+    return f"{prefix}*{ending}"
 
 
 def _key_arn(key: kms.IKey | str) -> str:

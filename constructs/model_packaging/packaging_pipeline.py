@@ -44,8 +44,9 @@ class PackagingPipeline(Construct):
 
     Creates the pipeline with its definition inline, the two roles, and the packager and the
     inference scripts as assets. Grants the job's role to read the model's keys and the two
-    assets, and to write below ``config.pipeline_s3_loc``. If that is in another bucket than the
-    model, with a KMS key of its own, let the job use the key with ``roles.grants.use_key``.
+    assets (:meth:`PackagingGrants.read_assets`), and to write below ``config.pipeline_s3_loc``. If
+    that is in another bucket than the model, with a KMS key of its own, or if you brought a key to
+    the bootstrap, let the job use the key with ``roles.grants.use_key``.
 
     Args:
         config: Settings of the packaging step. May contain CDK tokens.
@@ -54,6 +55,8 @@ class PackagingPipeline(Construct):
         job_role: An existing role for the job. Default: one is made.
         confined_network: Whether the job may attach network interfaces in its subnets with its
             security groups alone, if it has any: see ``PackagingGrants.attach_to_network``.
+        asset_account: Account of the bucket that the stack's synthesizer publishes assets to.
+            Default: the stack's.
 
     Attributes:
         model: Where models come from.
@@ -79,6 +82,7 @@ class PackagingPipeline(Construct):
         pipeline_role: iam.IRole | None = None,
         job_role: iam.IRole | None = None,
         confined_network: bool = False,
+        asset_account: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
@@ -102,7 +106,7 @@ class PackagingPipeline(Construct):
             for name, place in sorted(config.extra_inputs.items())
             if isinstance(place, Path)
         }
-        self.roles = self._build_roles(pipeline_role, job_role)
+        self.roles = self._build_roles(pipeline_role, job_role, asset_account)
         definition = self._render()
         self.cfn_pipeline = self._build_pipeline(definition)
         self.pipeline_arn = self._arn_of(self.cfn_pipeline.ref)
@@ -166,7 +170,10 @@ class PackagingPipeline(Construct):
         return s3_assets.Asset(self, construct_id, path=path, exclude=left_out)
 
     def _build_roles(
-        self, pipeline_role: iam.IRole | None, job_role: iam.IRole | None
+        self,
+        pipeline_role: iam.IRole | None,
+        job_role: iam.IRole | None,
+        asset_account: str | None,
     ) -> PackagingRoles:
         config = self._config
         roles = PackagingRoles(
@@ -188,7 +195,7 @@ class PackagingPipeline(Construct):
             if key := objects.bucket.encryption_key:
                 grants.use_key(job, key)
         assets = (self._packaging_script, self._inference_scripts, *self._extra_inputs.values())
-        grants.read(job, assets[0].bucket.bucket_arn, *(asset.s3_object_key for asset in assets))
+        grants.read_assets(job, *assets, account=asset_account)
         for place in config.extra_inputs.values():
             if isinstance(place, str):
                 extra = S3Location.parse(place)

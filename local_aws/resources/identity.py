@@ -28,7 +28,7 @@ class Role(Resource):
     )
     ATTRIBUTES = frozenset({"Arn", "RoleId"})
     REPLACED_BY = frozenset({"Path", "RoleName"})
-    KEPT = frozenset({"Description", "PermissionsBoundary"})
+    KEPT = frozenset({"Description"})
 
     def create(self) -> None:
         self.physical_resource_id = self.physical_resource_id[:64]
@@ -53,6 +53,8 @@ class Role(Resource):
         )
         if boundary := self.properties.get("PermissionsBoundary"):
             iam.put_role_permissions_boundary(**role, PermissionsBoundary=boundary)
+        elif "PermissionsBoundary" in before:
+            iam.delete_role_permissions_boundary(**role)
         old, new = _inline(before), _inline(self.properties)
         for name in set(old) - set(new):
             iam.delete_role_policy(**role, PolicyName=name)

@@ -75,8 +75,10 @@ def make(words: list[str], folder: Folder) -> None:
     unknown = set(tasks) - set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
     require(not unknown, f"make help lists no {unknown}")
     require_stage(given.get("STAGE"))
-    pytest_(shlex.split(given.get("ARGS", "")), folder)
-    values = {name: f"given-{name}" for name in given}
+    if "test" in tasks:
+        pytest_(shlex.split(given.get("ARGS", "")), folder)
+    # ARGS are a program's own flags, which its rule checks below.
+    values = {name: given[name] if name == "ARGS" else f"given-{name}" for name in given}
     recipes = _recipes(tasks, values)
     programs = re.findall(r"python (benchmarks/\S+)", recipes)
     for name in given:
@@ -103,7 +105,7 @@ def _recipes(tasks: list[str], variables: dict[str, str]) -> str:
 
 def python(words: list[str], folder: Folder) -> None:
     match words:
-        case ["-m", "operations"]:
+        case ["-m", "operations"] | ["-m", "operations", "--help"]:
             pass
         case ["-m", "operations", command, *_]:
             module = operations.__main__.COMMANDS.get(command)

@@ -72,4 +72,4 @@ def test_a_command_that_cannot_work_is_found(wrong: str, why: str, folder: Path)
 
 def test_a_flag_that_a_command_does_not_have_is_found() -> None:
     with pytest.raises(SystemExit):
-        check(["python", "-m", "operations", "redrive", "QUEUE_URL", "--dry-run"])
+        check(["python", "-m", "operations", "redrive", "QUEUE_URL", "--at-once"])

@@ -18,7 +18,7 @@ from aws_cdk import aws_s3 as s3
 from local_aws.cdk_cli import CommandError
 from local_aws.cloud import LocalCloud
 from local_aws.metrics import EVENTS_NAMESPACE, PIPELINES_NAMESPACE, PROCESSING_LOG_GROUP
-from operations.redrive import redrive
+from operations.executions.redrive import redrive
 from tests.local_aws.conftest import STACK, Deployment, metric_sum
 
 pytestmark = pytest.mark.e2e

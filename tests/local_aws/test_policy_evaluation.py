@@ -87,6 +87,14 @@ def test_resources_have_wildcards_in_each_part_and_case(pattern: str, matches: b
     assert is_allowed(read(), [allow(resource=pattern)]) is matches
 
 
+def test_a_request_tells_whose_the_resource_is() -> None:
+    ours = allow(Condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}})
+    shared = [allow(Principal={"AWS": ROLE})]
+    assert is_allowed(read(), [ours], shared)
+    assert is_allowed(read(owner="444455556666"), [allow()], shared)
+    assert not is_allowed(read(owner="444455556666"), [ours], shared)
+
+
 def test_not_action_and_not_resource_mean_everything_else() -> None:
     other = {"Effect": "Allow", "NotAction": "s3:Put*", "NotResource": "arn:aws:s3:::secret/*"}
     assert is_allowed(read(), [other])

@@ -207,6 +207,7 @@ def template(code_bucket: str) -> dict[str, Any]:
                         "AWSLambdaBasicExecutionRole"
                     }
                 ],
+                PermissionsBoundary="arn:aws:iam::aws:policy/PowerUserAccess",
                 Policies=[{"PolicyName": "Inline", "PolicyDocument": POLICY}],
                 Tags=TAGS,
             ),
@@ -435,6 +436,8 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
     [attached] = client("iam").list_attached_role_policies(**role)["AttachedPolicies"]
     assert attached["PolicyName"] == "AWSLambdaBasicExecutionRole"
     assert client("iam").list_role_tags(**role)["Tags"] == TAGS
+    boundary = client("iam").get_role(**role)["Role"]["PermissionsBoundary"]
+    assert boundary["PermissionsBoundaryArn"].endswith(":policy/PowerUserAccess")
 
     changed = copy.deepcopy(wanted)
     properties = {name: item["Properties"] for name, item in changed["Resources"].items()}
@@ -450,6 +453,7 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
     properties["Queue"]["VisibilityTimeout"] = 60
     properties["Rule"]["State"] = "ENABLED"
     properties["Role"]["AssumeRolePolicyDocument"] = trust("sagemaker")
+    del properties["Role"]["PermissionsBoundary"]
     del properties["Bucket"]["LifecycleConfiguration"]
     assert stack.deploy(changed) == "UPDATE_COMPLETE"
     assert stack.physical_ids() == ids
@@ -468,8 +472,9 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
     assert vpc["Tags"] == [{"Key": "stage", "Value": "prod"}]
     [rule] = client("events").list_rules()["Rules"]
     assert (rule["Name"], rule["State"]) == (ids["Rule"], "ENABLED")
-    trusted = client("iam").get_role(**role)["Role"]["AssumeRolePolicyDocument"]
-    assert trusted == trust("sagemaker")
+    changed_role = client("iam").get_role(**role)["Role"]
+    assert changed_role["AssumeRolePolicyDocument"] == trust("sagemaker")
+    assert "PermissionsBoundary" not in changed_role
     with pytest.raises(s3.exceptions.ClientError, match="lifecycle"):
         s3.get_bucket_lifecycle_configuration(Bucket="packages")
 

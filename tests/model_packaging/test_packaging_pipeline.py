@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from aws_cdk import App, Aws, CfnParameter, Environment, Stack
+from aws_cdk import App, Aws, CfnParameter, DefaultStackSynthesizer, Environment, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -28,13 +28,16 @@ from tests.definitions import definition_of, resolve
 from tests.policies import ACCOUNT, REGION, Deployed, Request, is_allowed
 
 
-def pipeline_in(stack: Stack, settings: dict[str, Any], **upload: Any) -> PackagingPipeline:
+def pipeline_in(
+    stack: Stack, settings: dict[str, Any], *, asset_account: str | None = None, **upload: Any
+) -> PackagingPipeline:
     bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")
     return PackagingPipeline(
         stack,
         "Packaging",
         config=PackageStepConfig(**settings),
         model=ModelUpload(bucket, **upload),
+        asset_account=asset_account,
     )
 
 
@@ -343,6 +346,50 @@ def test_a_folder_as_an_extra_input_ships_as_an_asset(settings: dict[str, Any]) 
     assert f"/{key}" in json.dumps(Template.from_json(before).find_resources("AWS::IAM::Policy"))
     (folder / "words.txt").write_text("one two three")
     assert uri(template()) != uri(before)
+
+
+def test_in_a_stack_with_its_own_prefix_no_edited_file_changes_a_permission(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    packager, words = tmp_path / "packager", tmp_path / "words"
+    shutil.copytree(settings["processing_source_dir"], packager)
+    words.mkdir()
+    files = [
+        settings["source_dir"] / "inference.py",
+        packager / "mims_package.py",
+        words / "words.txt",
+    ]
+    files[-1].touch()
+    shipping = settings | {"processing_source_dir": packager, "extra_inputs": {"words": words}}
+
+    def template() -> dict[str, Any]:
+        synthesizer = DefaultStackSynthesizer(bucket_prefix="churn/")
+        stack = Stack(App(), "Stack", synthesizer=synthesizer)
+        pipeline_in(stack, shipping)
+        return template_of(stack)
+
+    rendered = [template()]
+    for file in files:
+        file.write_text(f"# edited\n{file.read_text()}")
+        rendered.append(template())
+    definitions = [json.dumps(definition_of(one)) for one in rendered]
+    assert len(set(definitions)) == len(files) + 1
+    assert len(re.findall(r"/churn/[0-9a-f]{64}\.zip", definitions[0])) == len(files)
+    first, *others = (
+        Template.from_json(one).find_resources("AWS::IAM::Policy") for one in rendered
+    )
+    assert "/churn/*.zip" in json.dumps(first)
+    assert others == [first] * len(files)
+
+
+@pytest.mark.parametrize("given", [None, "444455556666"])
+def test_the_assets_bucket_must_belong_to_the_stacks_account_or_the_one_that_is_named(
+    settings: dict[str, Any], given: str | None
+) -> None:
+    stack = Stack(App(), "Stack", env=Environment(account=ACCOUNT, region=REGION))
+    pipeline_in(stack, settings, asset_account=given)
+    policies = json.dumps(Template.from_stack(stack).find_resources("AWS::IAM::Policy"))
+    assert set(re.findall(r'"aws:ResourceAccount": "(\d+)"', policies)) == {given or ACCOUNT}
 
 
 def test_upstream_steps_join_the_pipeline(settings: dict[str, Any]) -> None:

@@ -3,13 +3,15 @@
 import copy
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnResource, Stack
+from aws_cdk import App, CfnResource, DefaultStackSynthesizer, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
@@ -18,7 +20,7 @@ from tests.policies import ACCOUNT, REGION, Deployed, Request, Statement, is_all
 
 LOCAL = f"{REGION}:{ACCOUNT}"
 REPOSITORY = f"arn:aws:ecr:{REGION}:141502667606:repository/sagemaker-scikit-learn"
-ASSETS = f"arn:aws:s3:::cdk-assets-{ACCOUNT}-{REGION}"
+ASSETS = f"arn:aws:s3:::cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 BUCKET = "arn:aws:s3:::artifacts"
 BUCKET_KEY = f"arn:aws:kms:{LOCAL}:key/BucketKey"
 OUTPUT_KEY = f"arn:aws:kms:{LOCAL}:key/output"
@@ -30,6 +32,8 @@ JOB_ROLE = f"arn:aws:iam::{ACCOUNT}:role/Job"
 TRAINING_ROLE = f"arn:aws:iam::{ACCOUNT}:role/training"
 SAGEMAKER = "sagemaker.amazonaws.com"
 VIA_S3 = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
+# The bucket's name in the hands of somebody else.
+CLAIMED = {"aws:ResourceAccount": "444455556666"}
 TO_SAGEMAKER = {"iam:PassedToService": SAGEMAKER}
 SUBNET_ARNS = [f"arn:aws:ec2:{LOCAL}:subnet/{subnet}" for subnet in SUBNETS]
 
@@ -47,12 +51,13 @@ def job_calls() -> Iterator[Call]:
     yield "job", "ecr:GetAuthorizationToken", "*", {}
     for bucket, key in (
         (BUCKET, "models/churn/model.tar.gz"),
-        (ASSETS, "hash.py"),
-        (ASSETS, "hash.zip"),
         ("arn:aws:s3:::extra", "calibration/curve.json"),
     ):
         yield "job", "s3:GetObject", f"{bucket}/{key}", {}
         yield "job", "s3:ListBucket", bucket, {"s3:prefix": key}
+    for key in ("churn/hash-of-yesterday.zip", "churn/hash-of-tomorrow.py"):
+        yield "job", "s3:GetObject", f"{ASSETS}/{key}", {}
+        yield "job", "s3:ListBucket", ASSETS, {"s3:prefix": key}
     for key in ("packaged/churn/PackagingStep/abc/model.tar.gz", "reports/churn/report.json"):
         for name in ("PutObject", "AbortMultipartUpload"):
             yield "job", f"s3:{name}", f"{BUCKET}/{key}", {}
@@ -101,14 +106,20 @@ def forbidden_calls() -> Iterator[Call]:
     yield "job", "s3:GetObject", "arn:aws:s3:::other/models/churn/model.tar.gz", {}
     yield "job", "s3:GetObject", f"{BUCKET}/private/key", {}
     yield "job", "s3:GetObject", package, {}
-    yield "job", "s3:GetObject", f"{ASSETS}/other.zip", {}
+    for key in ("hash.zip", "fraud/hash.zip", "churn/hash.json", "churn/hash"):
+        yield "job", "s3:GetObject", f"{ASSETS}/{key}", {}
+        yield "job", "s3:ListBucket", ASSETS, {"s3:prefix": key}
+    for key in ("churn/hash.zip", "churn/hash.py"):
+        yield "job", "s3:GetObject", f"{ASSETS}/{key}", CLAIMED
+        yield "job", "s3:ListBucket", ASSETS, {"s3:prefix": key} | CLAIMED
     yield "job", "s3:ListBucket", BUCKET, {"s3:prefix": "packaged/"}
     yield "job", "s3:ListBucket", BUCKET, {"s3:prefix": ""}
     yield "job", "s3:ListBucket", BUCKET, {}
     yield "job", "s3:ListBucket", ASSETS, {"s3:prefix": ""}
+    yield "job", "s3:ListBucket", ASSETS, {}
     yield "job", "s3:ListBucket", "arn:aws:s3:::extra", {"s3:prefix": ""}
     yield "job", "s3:PutObject", model, {}
-    yield "job", "s3:PutObject", f"{ASSETS}/hash.py", {}
+    yield "job", "s3:PutObject", f"{ASSETS}/churn/hash.py", {}
     yield "job", "s3:PutObject", "arn:aws:s3:::other/packaged/churn/model.tar.gz", {}
     for resource in (model, package):
         for name in ("DeleteObject", "DeleteObjectVersion", "PutObjectAcl", "GetObjectVersion"):
@@ -157,18 +168,29 @@ NEEDED = [*job_calls(), *pipeline_calls()]
 FORBIDDEN = list(forbidden_calls())
 
 
+def asset_in(stack: Stack, path: str | Path) -> s3_assets.Asset:
+    return s3_assets.Asset(stack, f"Asset-{Path(path).name}", path=str(path))
+
+
 class Roles:
     """The roles with every grant, as deployed: their statements and those of the keys."""
 
     def __init__(self, *, minimize: bool) -> None:
-        stack = Stack(App(context={"@aws-cdk/aws-iam:minimizePolicies": minimize}), "Stack")
+        stack = Stack(
+            App(context={"@aws-cdk/aws-iam:minimizePolicies": minimize}),
+            "Stack",
+            synthesizer=DefaultStackSynthesizer(bucket_prefix="churn/"),
+        )
         key = kms.Key(stack, "Key")
         bucket = s3.Bucket(stack, "Bucket", bucket_name="artifacts", encryption_key=key)
         roles = PackagingRoles(
             stack, "Roles", image_repository_arn=REPOSITORY, pipeline_name="Churn"
         )
         roles.grants.read(roles.job_role, bucket.bucket_arn, "models/*")
-        roles.grants.read(roles.job_role, ASSETS, "hash.py", "hash.zip")
+        assets = [
+            asset_in(stack, path) for path in (__file__, str(Path(__file__).parent / "models"))
+        ]
+        roles.grants.read_assets(roles.job_role, *assets)
         roles.grants.read(roles.job_role, "arn:aws:s3:::extra", "calibration/*")
         roles.grants.write(roles.job_role, f"{bucket.bucket_arn}/packaged/*")
         roles.grants.write(roles.job_role, f"{bucket.bucket_arn}/reports/*")
@@ -341,6 +363,69 @@ def test_a_key_that_is_only_read_with_makes_no_data_keys() -> None:
     written = json.dumps(Template.from_stack(stack).to_json())
     assert "kms:Decrypt" in written
     assert "kms:GenerateDataKey" not in written
+
+
+@pytest.mark.parametrize(
+    ("synthesizer", "prefix"),
+    [
+        (DefaultStackSynthesizer(), ""),
+        # All stacks whose name begins so would be meant, too.
+        (DefaultStackSynthesizer(bucket_prefix="churn-"), "churn-"),
+    ],
+    ids=["no prefix", "part of a name"],
+)
+def test_without_a_folder_of_the_stack_the_job_reads_its_very_assets(
+    synthesizer: DefaultStackSynthesizer, prefix: str
+) -> None:
+    stack = Stack(App(), "Stack", synthesizer=synthesizer)
+    asset = asset_in(stack, __file__)
+    job = Job(stack, asset)
+    assert job.may_read(f"{prefix}{asset.asset_hash}.py")
+    assert not job.may_read(f"{prefix}other.py")
+
+
+def test_a_key_that_only_the_deployment_tells_stays_as_it_is() -> None:
+    synthesizer = DefaultStackSynthesizer(bucket_prefix="${AWS::AccountId}/")
+    stack = Stack(App(), "Stack", synthesizer=synthesizer)
+    asset = asset_in(stack, __file__)
+    job = Job(stack, asset)
+    assert job.may_read(f"{ACCOUNT}/{asset.asset_hash}.py")
+    assert not job.may_read(f"{ACCOUNT}/other.py")
+
+
+def test_a_file_without_an_ending_does_not_open_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "VERSION").write_text("1")
+    stack = Stack(App(), "Stack", synthesizer=DefaultStackSynthesizer(bucket_prefix="churn/"))
+    asset = asset_in(stack, tmp_path / "VERSION")
+    job = Job(stack, asset)
+    assert job.may_read(asset.s3_object_key)
+    assert not job.may_read("churn/other")
+    assert not job.may_read(f"churn/other.{asset.asset_hash}")
+
+
+def test_assets_may_be_in_the_bucket_of_an_account_that_is_named() -> None:
+    stack = Stack(App(), "Stack", synthesizer=DefaultStackSynthesizer(bucket_prefix="churn/"))
+    job = Job(stack, asset_in(stack, __file__), account="444455556666")
+    assert job.may_read("churn/other.py", **CLAIMED)
+    assert not job.may_read("churn/other.py")
+
+
+class Job:
+    """A job that may read an asset, and nothing else of S3."""
+
+    def __init__(self, stack: Stack, asset: s3_assets.Asset, **account: str) -> None:
+        roles = roles_in(stack)
+        roles.grants.read_assets(roles.job_role, asset, **account)
+        deployed = Deployed(Template.from_stack(stack).to_json())
+        role = deployed.find("AWS::IAM::Role", Description="Assumed by the packaging")
+        self.arn, self.statements = deployed.arn(role), deployed.identity(role)
+
+    def may_read(self, key: str, **context: str) -> bool:
+        read = Request(self.arn, "s3:GetObject", f"{ASSETS}/{key}", context)
+        listed = Request(self.arn, "s3:ListBucket", ASSETS, {"s3:prefix": key} | context)
+        may = {is_allowed(request, self.statements) for request in (read, listed)}
+        assert len(may) == 1
+        return may.pop()
 
 
 def test_shared_subnets_are_named_by_the_account_that_shares_them() -> None:

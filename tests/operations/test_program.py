@@ -1,5 +1,7 @@
 """The program that people run: its commands, what they print and how they end."""
 
+import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -7,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from operations import redrive
 from operations.__main__ import COMMANDS, main
+from operations.executions import redrive
 from tests.conftest import PROJECT
 
 
@@ -22,7 +24,7 @@ def test_help_lists_every_command_and_needs_no_credentials() -> None:
         check=True,
     )
     for name in COMMANDS:
-        assert f"\n    {name} " in helped.stdout
+        assert re.search(rf"^    {name}\s", helped.stdout, re.MULTILINE), name
 
 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,28 +33,69 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert "invalid choice: 'redrvie'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("started", "printed"),
-    [([], "The queue is empty.\n"), (["arn:1", "arn:2"], "arn:1\narn:2\n")],
-)
-def test_redrive_prints_the_executions_that_it_started(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    started: list[str],
-    printed: str,
-) -> None:
-    asked = []
+LETTERS = [redrive.Letter("m-1", 1, "s3://bucket/models/model.tar.gz", "NoPermissions: no")]
 
-    def answer(client: Any, queue_url: str, tell: Any) -> list[str]:
-        asked.append(queue_url)
-        for arn in started:
-            tell(arn)
-        return started
 
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """A queue with one letter; what a redrive of it was asked."""
+    asked: list[Any] = []
+
+    def answer(client: Any, queue_url: str, tell: Any, only: Any) -> list[str]:
+        asked.append((queue_url, only))
+        tell("arn:1")
+        return ["arn:1"]
+
+    monkeypatch.setattr(redrive, "peek", lambda client, queue_url: LETTERS)
     monkeypatch.setattr(redrive, "redrive", answer)
+    return asked
+
+
+def test_redrive_shows_why_and_starts_what_it_has_shown(
+    queue: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["redrive", "https://queue", "--yes"]) == 0
+    printed = capsys.readouterr().out
+    assert "s3://bucket/models/model.tar.gz  NoPermissions: no" in printed
+    assert printed.endswith("arn:1\n")
+    assert queue == [("https://queue", {"m-1"})]
+
+
+def test_a_dry_run_of_redrive_starts_nothing(
+    queue: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["redrive", "https://queue", "--dry-run"]) == 0
+    assert "NoPermissions: no" in capsys.readouterr().out
+    assert main(["redrive", "https://queue", "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [letter["about"] for letter in found["waiting"]] == ["s3://bucket/models/model.tar.gz"]
+    assert queue == found["started"] == []
+
+
+@pytest.mark.parametrize(("answer", "starts"), [("y", True), ("", False), ("no", False)])
+def test_redrive_asks_before_it_starts(
+    queue: list[Any], monkeypatch: pytest.MonkeyPatch, answer: str, starts: bool
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    assert main(["redrive", "https://queue"]) == (0 if starts else 1)
+    assert bool(queue) == starts
+
+
+def test_redrive_without_a_terminal_wants_a_word(
+    queue: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["redrive", "https://queue"]) == 1
+    assert "add --yes, or --dry-run" in capsys.readouterr().err
+    assert queue == []
+
+
+def test_redrive_of_an_empty_queue_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(redrive, "peek", lambda client, queue_url: [])
     assert main(["redrive", "https://queue"]) == 0
-    assert capsys.readouterr().out == printed
-    assert asked == ["https://queue"]
+    assert capsys.readouterr().out == "The queue is empty.\n"
 
 
 @pytest.mark.parametrize(
@@ -63,17 +106,20 @@ def test_redrive_prints_the_executions_that_it_started(
     ],
 )
 def test_a_redrive_that_breaks_off_says_why_and_that_nothing_is_lost(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: Exception
+    queue: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: Exception,
 ) -> None:
-    def fail(client: Any, queue_url: str, tell: Any) -> list[str]:
+    def fail(client: Any, queue_url: str, tell: Any, only: Any) -> list[str]:
         tell("arn:started before")
         raise fault
 
     monkeypatch.setattr(redrive, "redrive", fail)
-    assert main(["redrive", "https://queue"]) == 1
-    printed = capsys.readouterr().out
-    assert printed.startswith("arn:started before\n")
-    assert f"the rest is still in the queue: {fault}" in printed
+    assert main(["redrive", "https://queue", "--yes"]) == 1
+    out, err = capsys.readouterr()
+    assert out.endswith("arn:started before\n")
+    assert f"the rest is still in the queue: {fault}" in err
 
 
 def test_a_message_that_is_no_undelivered_event_is_left_and_named() -> None:

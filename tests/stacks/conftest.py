@@ -19,6 +19,18 @@ CONTEXTS: dict[str, dict[str, Any]] = {
     "everything": {"stage": "everything", "stages": {"everything": EVERYTHING}},
 }
 
+# A template of each stage as it was deployed once: users update from there.
+DEPLOYED_BEFORE = Path(__file__).parent / "deployed_before"
+# The types of resources that hold what no deployment brings back.
+HOLDS_DATA = {
+    "AWS::KMS::Key",
+    "AWS::S3::Bucket",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+    "AWS::SageMaker::Pipeline",
+    "Custom::LogRetention",
+}
+
 
 @pytest.fixture(scope="session")
 def assembly(once: Callable[[str, Make], Path]) -> Callable[[str], Path]:

@@ -109,6 +109,21 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"termination_protection": "maybe"}, "termination_protection: 'maybe' is neither; write true"),
     ({"customer_key": "alias/ml"}, "customer_key: 'alias/ml' is no key; write true to make one, "),
     ({"sizes": {"volume_size": 5}}, "sizes.volume_size: 5 is out of range; write a number from 10"),
+    ({"bootstrap_key": "alias/cdk"}, "bootstrap_key: 'alias/cdk' is no key; write 'arn:aws:kms:<r"),
+    ({"bootstrap_key": True}, "bootstrap_key: True is not a text; write it in quotes"),
+    ({"permissions_boundary": "a b"}, "permissions_boundary: 'a b' is no managed policy; write it"),
+    ({"permissions_boundary": "/a"}, "permissions_boundary: '/a' is no managed policy; write its "),
+    (
+        {"permissions_boundary": "arn:aws:iam::111122223333:role/a"},
+        "permissions_boundary: 'arn:aws:iam::111122223333:role/a' is no managed policy; write its",
+    ),
+    (
+        {
+            "account": "111122223333",
+            "permissions_boundary": "arn:aws:iam::444455556666:policy/Boundary",
+        },
+        "permissions_boundary is a policy of the account 444455556666, and account is 111122223333",
+    ),
     ({"sizes": {"instance_type": "ml.m5.xxl"}}, "sizes.instance_type: 'ml.m5.xxl' is not one of "),
     ({"log_retention": "A_YEAR"}, "log_retention: 'A_YEAR' is none of them; write one of ONE_DAY"),
     ({"alarms": {"emails": ["ml-operations"]}}, "alarms.emails[0]: 'ml-operations' is not an e-m"),
@@ -319,6 +334,20 @@ def test_a_wrong_setting_is_answered_with_what_is_allowed(
     [problem] = caught.value.problems
     assert problem.startswith("prod.")
     assert expected in problem
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "Boundary",
+        "teams/ml/Boundary",
+        "arn:aws:iam::111122223333:policy/teams/Boundary",
+        "arn:aws:iam::aws:policy/PowerUserAccess",
+    ],
+)
+def test_a_boundary_has_a_name_or_an_arn(named: str) -> None:
+    given = LEAST | {"account": "111122223333", "permissions_boundary": named}
+    assert read_stage("prod", {"prod": given}).permissions_boundary == named
 
 
 def test_several_faults_are_told_together() -> None:

@@ -1,0 +1,44 @@
+"""How a command that asks AWS fails: with one line that says what and why."""
+
+import argparse
+import functools
+import sys
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+
+class OperationError(Exception):
+    """A command can't do what it was asked; the text says why, and what to do."""
+
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def telling_faults(run: Run) -> Run:
+    """Let a command end with exit code 1 and a reason instead of a traceback.
+
+    Args:
+        run: The command. It may raise ``OperationError`` and boto3's errors.
+    """
+
+    @functools.wraps(run)
+    def told(options: argparse.Namespace) -> int:
+        try:
+            return run(options)
+        except OperationError as fault:
+            reason = str(fault)
+        except NoCredentialsError:
+            reason = "there are no AWS credentials; log in, or set AWS_PROFILE"
+        except NoRegionError:
+            reason = "there is no AWS region; set AWS_REGION"
+        except (BotoCoreError, ClientError) as fault:
+            reason = str(fault)
+        except KeyboardInterrupt:
+            print("\nInterrupted.", file=sys.stderr)
+            return 130
+        sys.stdout.flush()
+        print(f"Failed: {reason}", file=sys.stderr)
+        return 1
+
+    return told
