@@ -2,9 +2,11 @@
 
 PYTHON ?= python3
 STACK ?= ModelPackaging
-# A stage of cdk.json, for synth, diff, deploy, destroy and findings. Default: cdk.json's.
+# A stage of cdk.json, for demo, synth, diff, deploy, destroy and findings. Default: cdk.json's.
 STAGE ?=
 CONTEXT := $(if $(STAGE),-c stage=$(STAGE))
+# A program's option, if its variable is set.
+given = $(if $($(2)),--$(1) "$($(2))")
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -30,8 +32,8 @@ help:  ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .PHONY: demo
-demo: setup  ## Package a model on the local AWS (MODEL=archive SCRIPTS=folder for your own)
-	@python -m operations demo $(if $(MODEL),--model "$(MODEL)") $(if $(SCRIPTS),--scripts "$(SCRIPTS)")
+demo: setup  ## Package and serve a model on the local AWS (MODEL= SCRIPTS= REQUEST= REQUIREMENTS= STAGE=)
+	@python -m operations demo $(call given,model,MODEL) $(call given,scripts,SCRIPTS) $(call given,request,REQUEST) $(call given,requirements,REQUIREMENTS) $(call given,stage,STAGE)
 
 .PHONY: test
 test: setup  ## Run all tests (COVERAGE=1 to measure branch coverage, which may not fall)

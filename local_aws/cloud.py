@@ -137,11 +137,13 @@ class LocalCloud:
 
 
 @contextmanager
-def local_cloud(directory: Path) -> Iterator[LocalCloud]:
+def local_cloud(directory: Path, serving_python: Path | None = None) -> Iterator[LocalCloud]:
     """Start a local AWS, and end it with the block, whatever happens in it.
 
     Args:
         directory: Empty or missing folder for everything that it writes.
+        serving_python: Interpreter of the environment that endpoints serve models in, with
+            ``sagemaker-inference`` and ``multi-model-server``. Default: ours.
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -150,7 +152,8 @@ def local_cloud(directory: Path) -> Iterator[LocalCloud]:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "local_aws.emulator"),
-                *("--directory", str(directory / "executions"), "--region", REGION),
+                *("--directory", str(directory), "--region", REGION),
+                *(("--serving-python", str(serving_python)) if serving_python else ()),
             ],
             cwd=CHECKOUT,
             env=isolated_environment(directory),

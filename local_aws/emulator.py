@@ -7,16 +7,25 @@ outlive whoever started it.
 import argparse
 import logging
 import os
+import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 
 def main() -> None:
     """Serve until standard input is closed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--directory", type=Path, required=True, help="folder for executions")
+    parser.add_argument("--directory", type=Path, required=True, help="folder for what runs")
     parser.add_argument("--region", required=True)
+    parser.add_argument(
+        "--serving-python",
+        type=Path,
+        default=Path(sys.executable),
+        help="interpreter of the environment that endpoints serve models in",
+    )
     options = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
@@ -39,6 +48,7 @@ def main() -> None:
         cloudformation,
         event_delivery,
         executions,
+        hosting,
         managed_policies,
     )
 
@@ -54,11 +64,19 @@ def main() -> None:
     bucket_policies.install()
     cloudformation.install()
     event_delivery.install()
-    executions.install(options.directory)
+    executions.install(options.directory / "executions")
+    hosting.install(options.directory / "endpoints", options.serving_python)
     managed_policies.install()
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: _end(hosting.end_all))
     print(server.port, flush=True)
     sys.stdin.read()
+    _end(hosting.end_all)
+
+
+def _end(end_endpoints: Callable[[], None]) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends us does both: closes and signals
+    end_endpoints()
     os._exit(0)  # running steps are of no use to anyone now
 
 

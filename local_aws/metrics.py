@@ -45,13 +45,14 @@ def write_log(log_group: str, stream: str, lines: list[str]) -> None:
 
     Args:
         log_group: Made if it is missing.
-        stream: A new stream.
+        stream: Made if it is missing.
         lines: Its events.
     """
     logs = boto3.client("logs")
     with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
         logs.create_log_group(logGroupName=log_group)
-    logs.create_log_stream(logGroupName=log_group, logStreamName=stream)
+    with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_stream(logGroupName=log_group, logStreamName=stream)
     lines = [line for line in lines if line.strip()]
     if not lines:
         return

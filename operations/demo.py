@@ -1,4 +1,4 @@
-"""The product at work: from an upload to a packaged model that answers, on the local AWS."""
+"""The product at work: from an upload to an endpoint that answers, on the local AWS."""
 
 import argparse
 import hashlib
@@ -6,8 +6,7 @@ import json
 import shutil
 import signal
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,42 +15,18 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
-from local_aws import hosting
-from local_aws.cdk_cli import CommandError
 from local_aws.cloud import LocalCloud, local_cloud
+from local_aws.model_server import unpack
 from model_packaging.step import contract
 from model_packaging.step.s3_location import S3Location
-from operations.synthesis import PROJECT, synthesize
+from operations.endpoint_stages import EndpointStages, Original
+from operations.serving_environment import serving_environment
+from operations.stages import ExplainedError, Stage, StageError, Stages
+from operations.synthesis import PROJECT, stack_name, synthesize
 
-STACK = "ModelPackaging"
+STACK = "ModelPackaging"  # its construct, which the CDK CLI asks for; its name is the stage's
 INFERENCE_SCRIPTS = PROJECT / "scripts" / "inference"
 ENTRY_POINT = "inference.py"
-
-
-class DemoError(Exception):
-    """A stage can't do its work; the text says why.
-
-    Attributes:
-        log: File that tells more, if there is one.
-    """
-
-    def __init__(self, reason: str, log: Path | None = None) -> None:
-        super().__init__(reason)
-        self.log = log
-
-
-class StageError(Exception):
-    """A stage failed.
-
-    Attributes:
-        stage: Its name.
-        log: File or folder that tells more.
-    """
-
-    def __init__(self, stage: str, reason: str, log: Path) -> None:
-        super().__init__(reason)
-        self.stage = stage
-        self.log = log
 
 
 @dataclass
@@ -59,6 +34,7 @@ class Result:
     """What a run showed, for the table at its end."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    stack: str = ""
     pipeline: str = ""
     execution_arn: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
@@ -70,6 +46,7 @@ class Result:
     output_bytes: int = 0
     output_sha256: str = ""
     files: str = ""
+    encryption: str = ""
     predictions: str = ""
 
 
@@ -81,18 +58,32 @@ class Demo:
         model: The user's own archive. Default: a model is trained.
         scripts: Folder of inference scripts.
         console: Where progress is shown.
+        request: File with a request for the model.
+        requirements: File that names what the model needs where it is served.
+        stage: A stage of cdk.json. Default: cdk.json's.
     """
 
     def __init__(
-        self, directory: Path, *, model: Path | None, scripts: Path, console: Console
+        self,
+        directory: Path,
+        *,
+        model: Path | None,
+        scripts: Path,
+        console: Console,
+        request: Path | None = None,
+        requirements: Path | None = None,
+        stage: str | None = None,
     ) -> None:
         self._directory = directory.resolve()
         self._model = model
         self._scripts = scripts.resolve()
-        self._console = console
-        self._rows: Path | None = None
-        self._expected: list[Any] | None = None
-        self.result = Result()
+        self._request = request
+        self._requirements = requirements
+        self._stage = stage
+        self._stages = Stages(console, self._directory)
+        self._rows: list[list[float]] = []
+        self._expected: list[Any] = []
+        self.result = Result(seconds=self._stages.seconds)
 
     def run(self) -> Result:
         """Run every stage.
@@ -103,89 +94,135 @@ class Demo:
         self._check_arguments()
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
-        with self._cloud() as cloud:
+        python = self._install_requirements()
+        with self._cloud(python) as cloud:
             archive = self._get_model()
             outputs = self._deploy(cloud, self._synthesize())
-            self._upload(cloud, archive, outputs["ModelUploadUri"])
+            self._upload(cloud, archive, outputs)
             self._wait(cloud, outputs)
             package = self._download(cloud)
-        self._check(archive, package)
+            original = self._compare_files(archive, package)
+            endpoint = EndpointStages(cloud.client, self._stages, self._directory / "endpoint.log")
+            self.result.predictions = endpoint.run(
+                self.result.output_uri,
+                _image(cloud, self.result.pipeline),
+                ENTRY_POINT,
+                original,
+                self._request,
+            )
         return self.result
 
     def _check_arguments(self) -> None:
-        model = self._model
-        if model is not None and not model.is_file():
-            reason = f"{model} is not a file; name a model archive"
-            raise StageError("MODEL", reason, self._directory)
-        for given in (model, self._scripts):
-            if given is not None and given.resolve().is_relative_to(self._directory):
-                reason = f"{given} is in the folder that the demo empties; copy it elsewhere"
-                raise StageError("MODEL or SCRIPTS", reason, self._directory)
-        if not (self._scripts / ENTRY_POINT).is_file():
-            reason = f"{self._scripts} has no {ENTRY_POINT}; name a folder with one"
-            raise StageError("SCRIPTS", reason, self._directory)
+        given = {
+            "MODEL": (self._model, Path.is_file, "is not a file; name a model archive"),
+            "SCRIPTS": (
+                self._scripts,
+                _has_entry_point,
+                f"has no {ENTRY_POINT}; name a folder with one",
+            ),
+            "REQUEST": (self._request, Path.is_file, "is not a file; name one with a request"),
+            "REQUIREMENTS": (
+                self._requirements,
+                Path.is_file,
+                "is not a file; name one that lists packages",
+            ),
+        }
+        for name, (place, is_usable, otherwise) in given.items():
+            if place is None:
+                continue
+            if not is_usable(place):
+                raise StageError(name, f"{place} {otherwise}", self._directory)
+            if place.resolve().is_relative_to(self._directory):
+                reason = f"{place} is in the folder that the demo empties; copy it elsewhere"
+                raise StageError(name, reason, self._directory)
+        stages = json.loads((PROJECT / "cdk.json").read_text())["context"]["stages"]
+        if self._stage is not None and self._stage not in stages:
+            reason = f"cdk.json has no stage {self._stage!r}; it has {', '.join(stages)}"
+            raise StageError("STAGE", reason, self._directory)
+
+    def _install_requirements(self) -> Path | None:
+        if self._requirements is None:
+            return None
+        with self._stages.run("Install the requirements") as stage:
+            environments = PROJECT / ".local" / "serving"
+            # What the trained model is loaded with.
+            also = () if self._model else ("scikit-learn",)
+            python = serving_environment(self._requirements, environments, also)
+            stage.show(_shown(python.parent.parent))
+        return python
 
     def _get_model(self) -> Path:
         if self._model is not None:
             return self._model.resolve()
-        with self._stage("Train a model") as show:
+        with self._stages.run("Train a model") as stage:
             from operations.sample_model import train
 
             trained = train(self._directory / "training")
-            self._rows = self._directory / "training" / "rows.json"
-            self._rows.write_text(json.dumps(trained.rows))
-            self._expected = trained.predictions
-            show(f"random forest on the wine data set, accuracy {trained.accuracy:.2f}")
+            self._rows, self._expected = trained.rows, trained.predictions
+            stage.show(f"random forest on the wine data set, accuracy {trained.accuracy:.2f}")
         return trained.archive
 
     def _synthesize(self) -> Path:
-        with self._stage("Synthesize the app") as show:
+        with self._stages.run("Synthesize the app") as stage:
             context = {"inference_scripts": str(self._scripts)}
+            if self._stage:
+                context["stage"] = self._stage
             assembly = synthesize(self._directory / "synth", context)
-            show(f"{STACK}, without credentials or region")
+            self.result.stack = stack_name(assembly, STACK)
+            stage.show(f"{self.result.stack}, without credentials or region")
         return assembly
 
     @contextmanager
-    def _cloud(self) -> Iterator[LocalCloud]:
-        with self._stage("Start the local AWS") as show:
-            context = local_cloud(self._directory / "aws")
+    def _cloud(self, serving_python: Path | None) -> Iterator[LocalCloud]:
+        with self._stages.run("Start the local AWS") as stage:
+            context = local_cloud(self._directory / "aws", serving_python)
             cloud = context.__enter__()
-            show(cloud.endpoint)
+            stage.show(cloud.endpoint)
         try:
             yield cloud
         finally:
             context.__exit__(None, None, None)
 
     def _deploy(self, cloud: LocalCloud, assembly: Path) -> dict[str, str]:
-        with self._stage("cdk bootstrap") as show:
+        name = self.result.stack
+        with self._stages.run("cdk bootstrap", _resources(cloud, "CDKToolkit")) as stage:
             cloud.bootstrap()
-            show("CDKToolkit")
-        with self._stage("cdk deploy") as show:
+            stage.show("CDKToolkit")
+        with self._stages.run("cdk deploy", _resources(cloud, name)) as stage:
             cloud.deploy(assembly, STACK)
-            outputs = cloud.outputs(STACK)
-            resources = cloud.client("cloudformation").list_stack_resources(StackName=STACK)
-            show(f"{len(resources['StackResourceSummaries'])} resources")
+            outputs = cloud.outputs(name)
+            stage.show(_resources(cloud, name)())
         return outputs
 
-    def _upload(self, cloud: LocalCloud, archive: Path, prefix: str) -> None:
+    def _upload(self, cloud: LocalCloud, archive: Path, outputs: dict[str, str]) -> None:
         result = self.result
-        with self._stage("Upload the model") as show:
+        with self._stages.run("Upload the model") as stage:
+            prefix = outputs.get("ModelUploadUri")
+            if prefix is None:
+                raise ExplainedError(
+                    "no upload starts the pipeline of this stage; name another STAGE"
+                )
             name = archive.name if archive.name.endswith(".tar.gz") else "model.tar.gz"
             place = S3Location.parse(prefix)
-            cloud.client("s3").upload_file(str(archive), place.bucket, f"{place.key}demo/{name}")
-            result.input_uri = f"{prefix}demo/{name}"
             result.input_bytes, result.input_sha256 = _digest(archive)
-            show(result.input_uri)
+            cloud.client("s3").upload_file(
+                *(str(archive), place.bucket, f"{place.key}demo/{name}"),
+                Callback=_share(stage, result.input_bytes),
+            )
+            result.input_uri = f"{prefix}demo/{name}"
+            stage.show(result.input_uri)
 
     def _wait(self, cloud: LocalCloud, outputs: dict[str, str]) -> None:
         result = self.result
-        with self._stage("Event, pipeline, packaging") as show:
-            result.pipeline = outputs["PipelineName"]
+        result.pipeline = outputs["PipelineName"]
+        with self._stages.run(
+            "Event, pipeline, packaging", _executions(cloud, result.pipeline)
+        ) as stage:
             try:
                 execution = cloud.wait_for_execution(result.pipeline)
             except TimeoutError as fault:
                 undelivered = _undelivered(cloud, outputs["DeadLetterQueueUrl"])
-                raise DemoError(undelivered or str(fault)) from fault
+                raise ExplainedError(undelivered or str(fault)) from fault
             arn = result.execution_arn = execution["PipelineExecutionArn"]
             sagemaker = cloud.client("sagemaker")
             given = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
@@ -194,77 +231,49 @@ class Demo:
             }
             written = _list(cloud, outputs["PackagedModelUri"])
             if execution["PipelineExecutionStatus"] != "Succeeded":
-                raise DemoError(
+                raise ExplainedError(
                     f"the execution {execution['PipelineExecutionStatus'].lower()}: "
                     f"{execution['FailureReason']}. Below {outputs['PackagedModelUri']}: "
                     f"{', '.join(written) or 'nothing was written'}.",
                     cloud.directory / "executions" / arn.rpartition("/")[2],
                 )
             result.report_uri, result.output_uri = sorted(written)
-            show(f"execution {arn.rpartition('/')[2]} succeeded")
+            stage.show(f"execution {arn.rpartition('/')[2]} succeeded")
 
     def _download(self, cloud: LocalCloud) -> Path:
         result = self.result
-        with self._stage("Download the package") as show:
+        with self._stages.run("Download the package") as stage:
             package = self._directory / "packaged" / "model.tar.gz"
             package.parent.mkdir()
             place = S3Location.parse(result.output_uri)
             cloud.client("s3").download_file(place.bucket, place.key, str(package))
             result.output_bytes, result.output_sha256 = _digest(package)
+            head = cloud.client("s3").head_object(Bucket=place.bucket, Key=place.key)
+            result.encryption = head.get("SSEKMSKeyId") or head["ServerSideEncryption"]
             place = S3Location.parse(result.report_uri)
             body = cloud.client("s3").get_object(Bucket=place.bucket, Key=place.key)["Body"]
             reported = json.load(body)["archive"]["sha256"]
             if reported != result.output_sha256:
-                raise DemoError(f"the report's SHA-256 of the package is {reported}")
-            show(f"{package.relative_to(PROJECT) if package.is_relative_to(PROJECT) else package}")
+                raise ExplainedError(f"the report's SHA-256 of the package is {reported}")
+            stage.show(_shown(package))
         return package
 
-    def _check(self, archive: Path, package: Path) -> None:
-        with self._stage("Unpack as hosting does") as show:
+    def _compare_files(self, archive: Path, package: Path) -> Original:
+        with self._stages.run("Unpack as hosting does") as stage:
             original, served = self._directory / "original", self._directory / "served"
-            hosting.unpack(archive, original)
-            hosting.unpack(package, served)
+            unpack(archive, original)
+            unpack(package, served)
+            code = original / "code"
+            own_modules = {path.stem for path in code.iterdir()} if code.is_dir() else set()
             # What hosting would have been given without this product.
-            shutil.rmtree(original / "code", ignore_errors=True)
+            shutil.rmtree(code, ignore_errors=True)
             left_out = shutil.ignore_patterns(*contract.LEFT_OUT)
-            shutil.copytree(self._scripts, original / "code", ignore=left_out)
+            shutil.copytree(self._scripts, code, ignore=left_out)
             if (self._scripts / ".packageignore").is_file():
-                _leave_out_likewise(original / "code", served / "code")
+                _leave_out_likewise(code, served / "code")
             self.result.files = _compare(original, served)
-            show(self.result.files)
-        with self._stage("Predict with the package") as show:
-            self.result.predictions = self._compare_predictions(original, served)
-            show(self.result.predictions)
-
-    def _compare_predictions(self, original: Path, served: Path) -> str:
-        try:
-            expected = self._expected or hosting.predict(original, ENTRY_POINT, self._rows)
-        except hosting.HostingError as fault:
-            # The user's own model, which needs more than this machine has: not our failure.
-            return f"not compared: {fault}"
-        answers = hosting.predict(served, ENTRY_POINT, self._rows)
-        if answers != expected:
-            raise DemoError("the packaged model doesn't answer as the original does")
-        return f"{len(answers)} of {len(expected)} equal"
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[Any]:
-        """Show a stage while it runs, then how long it took and what came of it."""
-        shown: list[str] = []
-        start = time.monotonic()
-        try:
-            with self._console.status(f"{name} …"):
-                yield shown.append
-        except (DemoError, CommandError) as fault:
-            raise StageError(name, str(fault), fault.log or self._directory) from fault
-        except Exception as fault:
-            reason = str(fault) or type(fault).__name__
-            raise StageError(name, reason, self._directory) from fault
-        seconds = self.result.seconds[name] = time.monotonic() - start
-        self._console.print(
-            f"[green]✓[/green] {name:<28}{seconds:6.1f} s  ", end="", highlight=False
-        )
-        self._console.print(shown[0], highlight=False, markup=False, soft_wrap=True)
+            stage.show(self.result.files)
+        return Original(original, own_modules, self._rows, self._expected)
 
 
 def show_result(console: Console, result: Result) -> None:
@@ -273,7 +282,7 @@ def show_result(console: Console, result: Result) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     rows = [
-        ("stack", STACK),
+        ("stack", result.stack),
         ("pipeline", result.pipeline),
         ("execution", result.execution_arn),
         *((f"  {name}", f"{value}  (from the event)") for name, value in result.parameters.items()),
@@ -281,6 +290,7 @@ def show_result(console: Console, result: Result) -> None:
         ("", f"{_size(result.input_bytes)}, SHA-256 {result.input_sha256}"),
         ("output", result.output_uri),
         ("", f"{_size(result.output_bytes)}, SHA-256 {result.output_sha256}"),
+        ("", f"encrypted with {result.encryption}"),
         ("report", result.report_uri),
         ("files", result.files),
         ("predictions", result.predictions),
@@ -302,6 +312,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scripts", type=Path, default=INFERENCE_SCRIPTS, help="folder of inference scripts"
     )
+    parser.add_argument("--request", type=Path, help="file with a request for your model")
+    parser.add_argument(
+        "--requirements", type=Path, help="file of packages that your model needs to be served"
+    )
+    parser.add_argument("--stage", help="stage of cdk.json; default: cdk.json's")
     parser.add_argument(
         "--directory",
         type=Path,
@@ -320,7 +335,15 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(signal_number, _stop)
     # A file or a pipe has no width to wrap at.
     console = Console(width=None if sys.stdout.isatty() else 200)
-    demo = Demo(options.directory, model=options.model, scripts=options.scripts, console=console)
+    demo = Demo(
+        options.directory,
+        model=options.model,
+        scripts=options.scripts,
+        console=console,
+        request=options.request,
+        requirements=options.requirements,
+        stage=options.stage,
+    )
     try:
         show_result(console, demo.run())
     except StageError as fault:
@@ -350,6 +373,56 @@ def _undelivered(cloud: LocalCloud, queue_url: str) -> str | None:
     return None
 
 
+def _resources(cloud: LocalCloud, stack: str) -> Callable[[], str]:
+    """How many resources of a stack there are, told when asked."""
+
+    def count() -> str:
+        listed = cloud.client("cloudformation").list_stack_resources(StackName=stack)
+        return f"{len(listed['StackResourceSummaries'])} resources"
+
+    return count
+
+
+def _executions(cloud: LocalCloud, pipeline: str) -> Callable[[], str]:
+    """The status of a pipeline's execution, told when asked."""
+
+    def status() -> str:
+        listed = cloud.client("sagemaker").list_pipeline_executions(PipelineName=pipeline)
+        running = listed["PipelineExecutionSummaries"]
+        return running[0]["PipelineExecutionStatus"].lower() if running else "waiting for the event"
+
+    return status
+
+
+def _share(stage: Stage, size: int) -> Callable[[int], None]:
+    """Tells how much of a file was sent."""
+    sent = 0
+
+    def add(count: int) -> None:
+        nonlocal sent
+        sent += count
+        stage.tell(f"{_size(sent)} of {_size(size)}")
+
+    return add
+
+
+def _image(cloud: LocalCloud, pipeline: str) -> str:
+    """The image that the pipeline's job runs in: scikit-learn's, which hosting has too."""
+    described = cloud.client("sagemaker").describe_pipeline(PipelineName=pipeline)
+    definition = json.loads(described["PipelineDefinition"])
+    jobs = [step for step in definition["Steps"] if step["Type"] == "Processing"]
+    image: str = jobs[-1]["Arguments"]["AppSpecification"]["ImageUri"]
+    return image
+
+
+def _has_entry_point(folder: Path) -> bool:
+    return (folder / ENTRY_POINT).is_file()
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
+
+
 def _list(cloud: LocalCloud, prefix: str) -> list[str]:
     place = S3Location.parse(prefix)
     listed = cloud.client("s3").list_objects_v2(Bucket=place.bucket, Prefix=place.key)
@@ -376,7 +449,7 @@ def _compare(original: Path, served: Path) -> str:
     """Check that a package holds the model's files as they were, and the scripts.
 
     Raises:
-        DemoError: A file is missing, changed or too many.
+        ExplainedError: A file is missing, changed or too many.
     """
     trees = []
     for root in (original, served):
@@ -392,7 +465,9 @@ def _compare(original: Path, served: Path) -> str:
         name for name in set(trees[0]) | set(trees[1]) if trees[0].get(name) != trees[1].get(name)
     )
     if different:
-        raise DemoError(f"the package differs from model and scripts in {', '.join(different)}")
+        raise ExplainedError(
+            f"the package differs from model and scripts in {', '.join(different)}"
+        )
     return f"{len(trees[1])} of {len(trees[0])} equal"
 
 

@@ -1,5 +1,6 @@
 """The cloud assembly of the product's app."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,3 +37,15 @@ def synthesize(directory: Path, context: Mapping[str, str]) -> Path:
         PROJECT,
     )
     return assembly
+
+
+def stack_name(assembly: Path, construct: str) -> str:
+    """The name that a stack of an assembly is deployed under.
+
+    Args:
+        assembly: The cloud assembly.
+        construct: Id of the stack in the app.
+    """
+    manifest = json.loads((assembly / "manifest.json").read_text())
+    name: str = manifest["artifacts"][construct]["properties"].get("stackName", construct)
+    return name

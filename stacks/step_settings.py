@@ -67,7 +67,6 @@ def step_config(
     own: dict[str, Any] = {
         "pipeline_name": settings.pipeline_name,
         "pipeline_s3_loc": location,
-        "source_dir": PROJECT / settings.inference_scripts,
         "processing_volume_size": settings.sizes.volume_size,
         "max_runtime_in_seconds": settings.sizes.max_runtime_in_seconds,
         "tags": dict(tags),
@@ -76,6 +75,8 @@ def step_config(
         "subnets": tuple(subnets),
         "security_group_ids": tuple(security_groups),
     }
+    if told.get("inference_entry_point", "") is not None:  # else the package gets no scripts
+        own["source_dir"] = _here_or_in_s3(settings.inference_scripts)
     if not told.get("instance_preferences"):
         own["processing_instance_type"] = settings.sizes.instance_type
     return PackageStepConfig(**{"pipeline_description": _DESCRIPTION} | told | own)
@@ -114,16 +115,15 @@ def step_problems(settings: "StageSettings") -> list[str]:
 
 def _in_project(name: str, value: Any) -> Any:
     """Folders here are relative to the project, from wherever it is synthesized."""
-    if name == "processing_source_dir" and isinstance(value, str):
-        return PROJECT / value
+    if name == "processing_source_dir":
+        return _here_or_in_s3(value)
     if name == "extra_inputs" and isinstance(value, dict):
-        return {
-            folder: place
-            if not isinstance(place, str) or place.startswith("s3:")
-            else PROJECT / place
-            for folder, place in value.items()
-        }
+        return {folder: _here_or_in_s3(place) for folder, place in value.items()}
     return value
+
+
+def _here_or_in_s3(place: Any) -> Any:
+    return PROJECT / place if isinstance(place, str) and not place.startswith("s3:") else place
 
 
 def _as_the_stage_says(problem: str) -> str:

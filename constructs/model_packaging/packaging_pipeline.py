@@ -1,6 +1,7 @@
 """The SageMaker pipeline that packages a model."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ from model_packaging.step.sdk.sklearn_image import (
     image_repository,
     image_uri,
 )
+from model_packaging.step.settings.expressions import is_expression
 
 # Context key: folder that keeps rendered definitions. Unset or empty: every synth renders anew.
 DEFINITION_STORE: Final = "model_packaging:definition_store"
@@ -43,10 +45,13 @@ class PackagingPipeline(Construct):
     """A SageMaker pipeline with one step: join a model with its inference scripts.
 
     Creates the pipeline with its definition inline, the two roles, and the packager and the
-    inference scripts as assets. Grants the job's role to read the model's keys and the two
-    assets (:meth:`PackagingGrants.read_assets`), and to write below ``config.pipeline_s3_loc``. If
-    that is in another bucket than the model, with a KMS key of its own, or if you brought a key to
-    the bootstrap, let the job use the key with ``roles.grants.use_key``.
+    inference scripts as assets, unless they are in S3. Grants the job's role to read the model's
+    keys and these (:meth:`PackagingGrants.read_assets`), and to write below
+    ``config.pipeline_s3_loc``. Declares the pipeline parameters that stand for settings. What a
+    step before has written and ``extra_inputs`` names, let the job's role read with
+    ``roles.grants.read``. If the output is in another bucket than the model, with a KMS key of its
+    own, or if you brought a key to the bootstrap, let the job use the key with
+    ``roles.grants.use_key``.
 
     Args:
         config: Settings of the packaging step. May contain CDK tokens.
@@ -68,8 +73,9 @@ class PackagingPipeline(Construct):
 
     Raises:
         InvalidRequestError: SageMaker would refuse the job.
-        ValueError: The stack's region or the framework version has no scikit-learn container, or
-            a package would start the pipeline again.
+        ValueError: The stack's region or the framework version has no scikit-learn container,
+            a package would start the pipeline again, or a pipeline parameter stands where the
+            job's policy needs the value.
     """
 
     def __init__(
@@ -95,16 +101,15 @@ class PackagingPipeline(Construct):
         folder = self.node.try_get_context(DEFINITION_STORE)
         self._store = DefinitionStore(Path(folder) if isinstance(folder, str) and folder else None)
         self.pipeline_name = config.pipeline_name
-        self._packaging_script = self._build_asset(
-            "PackagingScript", str(config.get_packaging_source())
-        )
+        _refuse_expressions(config)
+        self._packaging_script = self._build_asset("PackagingScript", config.get_packaging_source())
         self._inference_scripts = self._build_asset(
-            "InferenceScripts", str(config.get_inference_source_dir())
+            "InferenceScripts", config.get_inference_source_dir()
         )
         self._extra_inputs = {
-            name: self._build_asset(f"ExtraInput-{name}", str(place))
+            name: asset
             for name, place in sorted(config.extra_inputs.items())
-            if isinstance(place, Path)
+            if (asset := self._build_asset(f"ExtraInput-{name}", place))
         }
         self.roles = self._build_roles(pipeline_role, job_role, asset_account)
         definition = self._render()
@@ -164,10 +169,13 @@ class PackagingPipeline(Construct):
             service="sagemaker", resource="pipeline", resource_name=pipeline_name
         )
 
-    def _build_asset(self, construct_id: str, path: str) -> s3_assets.Asset:
+    def _build_asset(self, construct_id: str, place: Any) -> s3_assets.Asset | None:
+        """What is here, as an asset. What is in S3 already, or not wanted, is none."""
+        if not isinstance(place, Path):
+            return None
         # Not .packageignore: the packaging script needs it to leave out more.
         left_out = [pattern for pattern in contract.LEFT_OUT if pattern != ".packageignore"]
-        return s3_assets.Asset(self, construct_id, path=path, exclude=left_out)
+        return s3_assets.Asset(self, construct_id, path=str(place), exclude=left_out)
 
     def _build_roles(
         self,
@@ -194,8 +202,15 @@ class PackagingPipeline(Construct):
             grants.read(job, objects.bucket.bucket_arn, objects.key_pattern)
             if key := objects.bucket.encryption_key:
                 grants.use_key(job, key)
-        assets = (self._packaging_script, self._inference_scripts, *self._extra_inputs.values())
-        grants.read_assets(job, *assets, account=asset_account)
+        scripts = (self._packaging_script, self._inference_scripts)
+        if assets := [*filter(None, scripts), *self._extra_inputs.values()]:
+            grants.read_assets(job, *assets, account=asset_account)
+        for place in (config.get_packaging_source(), config.get_inference_source_dir()):
+            if isinstance(place, str):
+                source = S3Location.parse(place)
+                everything = "*" if place.endswith("/") else ""
+                bucket_arn = f"arn:{Aws.PARTITION}:s3:::{source.bucket}"
+                grants.read(job, bucket_arn, f"{source.key}{everything}")
         for place in config.extra_inputs.values():
             if isinstance(place, str):
                 extra = S3Location.parse(place)
@@ -239,7 +254,9 @@ class PackagingPipeline(Construct):
             role=self._bridge.hide_role(self.roles.job_role.role_arn),
             packaging_script_uri=hide(_s3_uri(self._packaging_script)),
             inference_scripts_uri=hide(_s3_uri(self._inference_scripts)),
-            extra_input_uris={name: _s3_uri(asset) for name, asset in self._extra_inputs.items()},
+            extra_input_uris={
+                name: uri for name, asset in self._extra_inputs.items() if (uri := _s3_uri(asset))
+            },
             image_uri=hide(self._image_uri()),
             hide=hide,
         )
@@ -251,7 +268,7 @@ class PackagingPipeline(Construct):
             return render_definition(
                 # The definition does not hold the name.
                 "pipeline" if Token.is_unresolved(self.pipeline_name) else self.pipeline_name,
-                parameters=source.parameters,
+                parameters=_all_parameters(source.parameters, builder.parameters),
                 steps=[*source.steps, builder.create_step(source, source.steps)],
                 unknown=self._bridge.PLACEHOLDER,
             )
@@ -325,9 +342,33 @@ class PackagingPipeline(Construct):
         return uri
 
 
-def _s3_uri(asset: s3_assets.Asset) -> str:
+def _refuse_expressions(config: PackageStepConfig) -> None:
+    """What the job's policy has to name must be known when it is written."""
+    for setting in ("volume_kms_key", "output_kms_key", "subnets", "security_group_ids"):
+        value = getattr(config, setting)
+        for item in value if isinstance(value, tuple) else [value]:
+            if is_expression(item):
+                raise ValueError(
+                    f"{setting}: {item.expr} is known when an execution runs, and the job's policy "
+                    "has to name the value; write the value itself"
+                )
+
+
+def _all_parameters(of_model: Sequence[Any], of_settings: Sequence[Any]) -> list[Any]:
+    found = {parameter.name: parameter for parameter in of_model}
+    for parameter in of_settings:
+        known = found.setdefault(parameter.name, parameter)
+        if known.to_request() != parameter.to_request():
+            raise ValueError(
+                f"the pipeline parameter {parameter.name!r} is declared twice, as "
+                f"{known.to_request()} and as {parameter.to_request()}; rename one of them"
+            )
+    return list(found.values())
+
+
+def _s3_uri(asset: s3_assets.Asset | None) -> str | None:
     # Not asset.s3_object_url: without a region in the stack, all of that is one token.
-    return S3Location(asset.s3_bucket_name, asset.s3_object_key).uri
+    return S3Location(asset.s3_bucket_name, asset.s3_object_key).uri if asset else None
 
 
 def _require_same_region(config: PackageStepConfig, stack: Stack) -> None:

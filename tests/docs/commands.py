@@ -38,8 +38,16 @@ PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 
 def commands(text: str) -> list[list[str]]:
     """The words of each command of a block, without comments."""
-    lines = text.replace("\\\n", " ").splitlines()
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
+    found, begun = [], ""
+    for line in text.replace("\\\n", " ").splitlines():
+        begun += f"{line}\n"
+        try:
+            words = shlex.split(begun, comments=True)
+        except ValueError:
+            continue  # a quotation goes on in the next line
+        found, begun = [*found, words], ""
+    require(not begun, f"a quotation has no end: {begun}")
+    return [words for words in found if words]
 
 
 def check(words: list[str], folder: Folder = None) -> None:

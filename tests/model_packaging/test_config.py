@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
@@ -20,6 +20,8 @@ VOLUME_KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-123
 # Every rule, and typical slips. None takes a setting away.
 WRONG: list[Settings] = [
     {"pipelin_name": "churn"},
+    {"packaging_entry_point": "mims_package.py", "aws_region": "us-east-1", "job_type": "training"},
+    {"__model_type__": "PackageStepConfig", "zzz": 1},
     {"pipeline_name": None},
     {"pipeline_name": "-churn"},
     {"pipeline_name": "churn_model"},
@@ -227,8 +229,33 @@ def test_several_faults_are_reported_together(settings: Settings) -> None:
 
 
 def test_a_configuration_from_a_file_is_checked_alike(settings: Settings) -> None:
-    with pytest.raises(InvalidConfigError, match="write P30D"):
-        PackageStepConfig.model_validate(settings | {"cache_expires_after": "30d"})
+    wrong = settings | {"cache_expires_after": "30d", "processing_volume_size": 1}
+    with pytest.raises(InvalidConfigError, match="write P30D") as caught:
+        PackageStepConfig.model_validate(wrong)
+    assert str(caught.value) == message(wrong)
+
+
+def test_its_faults_are_value_errors_of_one_kind(settings: Settings) -> None:
+    wrong = settings | {"cache_expires_after": "30d"}
+    text = json.dumps({name: str(value) for name, value in wrong.items()})
+    for make in (
+        lambda: PackageStepConfig(**wrong),
+        lambda: PackageStepConfig.model_validate(wrong),
+        lambda: PackageStepConfig.model_validate_json(text),
+    ):
+        with pytest.raises(ValueError, match="has 1 fault:") as raised:
+            make()
+        assert type(raised.value) is InvalidConfigError
+        [problem] = raised.value.problems
+        assert problem.endswith("is not a duration that SageMaker understands; write P30D")
+
+
+def test_a_model_that_holds_a_configuration_tells_its_faults(settings: Settings) -> None:
+    class Pipeline(BaseModel):
+        step: PackageStepConfig
+
+    with pytest.raises(ValidationError, match="write P30D"):
+        Pipeline(step=settings | {"cache_expires_after": "30d"})  # type: ignore[arg-type]
 
 
 def test_the_instance_type_follows_the_size(settings: Settings) -> None:

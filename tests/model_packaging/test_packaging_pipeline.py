@@ -23,8 +23,10 @@ from model_packaging import (
     StepContext,
     UpstreamModel,
 )
+from model_packaging.step import offline
 from model_packaging.step.sdk.sklearn_image import image_uri
 from tests.definitions import definition_of, resolve
+from tests.model_packaging.expressions import Expressions
 from tests.policies import ACCOUNT, REGION, Deployed, Request, is_allowed
 
 
@@ -556,3 +558,137 @@ def test_existing_roles_get_what_they_need(settings: dict[str, Any]) -> None:
     assert step["Arguments"]["RoleArn"] == f"<{own}.Arn>"
     read = Request(deployed.arn(own), "s3:GetObject", "arn:aws:s3:::models-bucket/models/a")
     assert is_allowed(read, deployed.identity(own))
+
+
+def job_may_read(template: dict[str, Any], bucket: str, key: str) -> bool:
+    deployed = Deployed(template)
+    role = deployed.find("AWS::IAM::Role", Description="Assumed by the packaging job")
+    arn = f"arn:aws:s3:::{bucket}/{key}"
+    request = Request(deployed.arn(role), "s3:GetObject", arn)
+    return bool(is_allowed(request, deployed.identity(role)))
+
+
+def test_sources_in_s3_are_read_from_there_and_nothing_beside_them(
+    settings: dict[str, Any],
+) -> None:
+    stack = Stack(App(), "Stack")
+    token = CfnParameter(stack, "ScriptsBucket").value_as_string
+    sources = {
+        "source_dir": f"s3://{token}/scripts/v7",
+        "processing_source_dir": "s3://tools-bucket/packaging",
+        "processing_entry_point": "pack.py",
+    }
+    pipeline_in(stack, settings | sources)
+    template = template_of(stack)
+    [step] = definition_of(template)["Steps"]
+    uris = [item["S3Input"]["S3Uri"] for item in step["Arguments"]["ProcessingInputs"]]
+    assert uris[1:] == ["s3://<ScriptsBucket>/scripts/v7/", "s3://tools-bucket/packaging/pack.py"]
+    assert job_may_read(template, "tools-bucket", "packaging/pack.py")
+    assert not job_may_read(template, "tools-bucket", "packaging/other.py")
+    written = json.dumps(template["Resources"])
+    assert "scripts/v7/*" in written
+    assert "scripts/v7*" not in written
+
+
+def test_without_scripts_there_is_no_asset_of_them(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+    del settings["source_dir"]
+    pipeline = pipeline_in(stack, settings | {"inference_entry_point": None})
+    [step] = definition_of(template_of(stack))["Steps"]
+    names = [item["InputName"] for item in step["Arguments"]["ProcessingInputs"]]
+    assert names == ["model_input", "code"]
+    assert pipeline.node.try_find_child("InferenceScripts") is None
+    assert pipeline.node.try_find_child("PackagingScript") is not None
+
+
+@pytest.fixture
+def parameters() -> Any:
+    with offline():
+        from sagemaker.core.workflow import parameters
+    return parameters
+
+
+def test_parameters_that_stand_for_settings_are_declared(
+    settings: dict[str, Any], parameters: Any
+) -> None:
+    stack = Stack(App(), "Stack")
+    volume = parameters.ParameterInteger("Volume", default_value=50)
+    level = parameters.ParameterString("Level", default_value="info")
+    given = {"processing_volume_size": volume, "environment": {"LEVEL": level, "AGAIN": level}}
+    pipeline = pipeline_in(stack, settings | given)
+    assert set(pipeline.parameters.optional) == {"Volume", "Level"}
+    PipelineTrigger(stack, "Trigger", pipeline=pipeline)
+    [step] = definition_of(template_of(stack))["Steps"]
+    cluster = step["Arguments"]["ProcessingResources"]["ClusterConfig"]
+    assert cluster["VolumeSizeInGB"] == {"Get": "Parameters.Volume"}
+
+
+def test_a_parameter_that_no_event_fills_needs_a_default(
+    settings: dict[str, Any], parameters: Any
+) -> None:
+    stack = Stack(App(), "Stack")
+    volume = parameters.ParameterInteger("Volume")
+    pipeline = pipeline_in(stack, settings | {"processing_volume_size": volume})
+    with pytest.raises(ValueError, match="Volume"):
+        PipelineTrigger(stack, "Trigger", pipeline=pipeline)
+
+
+def test_two_parameters_of_one_name_are_refused(settings: dict[str, Any], parameters: Any) -> None:
+    key = parameters.ParameterString("ModelKey", default_value="not the model's")
+    with pytest.raises(ValueError, match="'ModelKey' is declared twice"):
+        pipeline_in(Stack(App(), "Stack"), settings | {"environment": {"KEY": key}})
+
+
+@pytest.mark.parametrize(
+    "setting", ["volume_kms_key", "output_kms_key", "subnets", "security_group_ids"]
+)
+def test_what_the_jobs_policy_names_is_no_parameter(
+    settings: dict[str, Any], parameters: Any, setting: str
+) -> None:
+    text = parameters.ParameterString("Text")
+    network = {"subnets": ["subnet-1"], "security_group_ids": ["sg-1"]}
+    given = {setting: text} if setting.endswith("key") else network | {setting: [text]}
+    expected = f"{setting}: {{'Get': 'Parameters.Text'}} is known when an execution runs, and the"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        pipeline_in(Stack(App(), "Stack"), settings | given)
+
+
+def test_a_definition_is_kept_by_the_defaults_of_its_parameters(
+    settings: dict[str, Any], parameters: Any, tmp_path: Path
+) -> None:
+    def default_of(value: int) -> Any:
+        app = App(context={"model_packaging:definition_store": str(tmp_path / "store")})
+        stack = Stack(app, "Stack")
+        volume = parameters.ParameterInteger("Volume", default_value=value)
+        pipeline_in(stack, settings | {"processing_volume_size": volume})
+        declared = definition_of(template_of(stack))["Parameters"]
+        [found] = [item for item in declared if item["Name"] == "Volume"]
+        return found["DefaultValue"]
+
+    assert [default_of(50), default_of(60), default_of(50)] == [50, 60, 50]
+
+
+def test_an_extra_input_is_what_a_step_before_has_written(settings: dict[str, Any]) -> None:
+    stack = Stack(App(), "Stack")
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")
+    expressions = Expressions.named("calibration-of-a-step-before")
+    calibration = expressions.value({"model_of_processing": "Calibrate"})
+    model = expressions.value({"model_of_training": "Train"})
+    PackagingPipeline(
+        stack,
+        "Packaging",
+        config=PackageStepConfig(**settings, extra_inputs={"calibration": calibration}),
+        model=UpstreamModel(
+            build=lambda context: ([*expressions.steps.values()], model),
+            bucket=bucket,
+            prefix="training/",
+        ),
+    )
+    *_, step = definition_of(template_of(stack))["Steps"]
+    uris = {
+        item["InputName"]: item["S3Input"]["S3Uri"]
+        for item in step["Arguments"]["ProcessingInputs"]
+    }
+    output = "Steps.Calibrate.ProcessingOutputConfig.Outputs['model'].S3Output.S3Uri"
+    assert uris["calibration"] == {"Get": output}
+    assert uris["model_input"] == {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}

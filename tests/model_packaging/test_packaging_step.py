@@ -261,7 +261,7 @@ def test_extra_inputs_are_mounted_by_their_names(settings: dict[str, Any]) -> No
     config = PackageStepConfig(
         **settings, extra_inputs={"vocabulary": folder, "calibration": "s3://models/calibration"}
     )
-    with pytest.raises(ValueError, match="upload it as a zip and pass extra_input_uris="):
+    with pytest.raises(ValueError, match=r"as a zip.* pass extra_input_uris=\{'vocabulary': "):
         builder(config).create_step("s3://models/churn/")
     step = builder(config, extra_input_uris={"vocabulary": "s3://assets/89ab.zip"}).create_step(
         "s3://models/churn/"
@@ -396,7 +396,9 @@ def test_log_lines_take_pipeline_variables(
         ({"packaging_script_uri": "s3://assets/packager/"}, "packaging_script_uri: 's3://assets/p"),
         ({"packaging_script_uri": "s3://assets/packager/"}, "is a folder, and the job runs one ob"),
         ({"packaging_script_uri": "s3://assets"}, "packaging_script_uri: 's3://assets' is a folde"),
-        ({"inference_scripts_uri": None}, "inference_scripts_uri: None is not an S3 URI"),
+        ({"role": None}, "role: None is not the ARN of a role"),
+        ({"packaging_script_uri": None}, "packager' is here, not in S3; upload it (a folder as a"),
+        ({"inference_scripts_uri": None}, "pass inference_scripts_uri='s3://…', or pass a sage"),
         ({"extra_input_uris": {"code": "s3://a-b/x"}}, "extra_input_uris: 'code' is not among"),
     ],
 )

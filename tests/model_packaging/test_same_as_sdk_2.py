@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
-from model_packaging.step import offline, offline_session, render_definition
+from model_packaging.step import offline, render_definition
+from tests.model_packaging.expressions import Expressions
 from tests.rendered_by_sdk_2 import configurations as golden
 from tests.rendered_by_sdk_2.configurations import CONFIGURATIONS, Configuration
 from tests.rendered_by_sdk_2.differences import ABSENT, DIFFERENCES, Difference
@@ -47,90 +48,44 @@ Compare = Callable[[str], dict[str, tuple[Any, Any]]]
 
 def settings_of(configuration: Configuration, folder: Path) -> dict[str, Any]:
     """The configuration's settings, with folders below ``folder`` to find what they name."""
-    settings = configuration.all_settings()
-    script = folder / "scripts" / settings.get("inference_entry_point", "inference.py")
-    script.parent.mkdir(parents=True, exist_ok=True)
-    script.touch()
-    (folder / "scripts" / "inference.py").touch()  # for who sets the entry point back
+    settings = golden.replaced(
+        configuration.all_settings(), Expressions.named(configuration.name).value
+    )
+    here = {"processing_source_dir": PROJECT / "scripts" / "packager"}
+    if entry_point := settings.get("inference_entry_point", "inference.py"):
+        here["source_dir"] = folder / "scripts"
+        script = here["source_dir"] / entry_point
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.touch()
+        (here["source_dir"] / "inference.py").touch()  # for who sets the entry point back
     extras = dict(settings.get("extra_inputs", {}))
     for name in configuration.zipped_extra_inputs:
         extras[name] = folder / "extras" / name
         extras[name].mkdir(parents=True, exist_ok=True)
-    return settings | {
-        "source_dir": folder / "scripts",
-        "processing_source_dir": PROJECT / "scripts" / "packager",
-        "extra_inputs": extras,
-    }
+    return {**here, **settings, "extra_inputs": extras}
 
 
-def upstream_step(name: str, kind: str, role: str) -> Any:
-    from sagemaker.core.processing import ScriptProcessor
-    from sagemaker.core.shapes import ProcessingOutput, ProcessingS3Output
-    from sagemaker.core.training.configs import Compute, OutputDataConfig
-    from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
-    from sagemaker.train import ModelTrainer
-
-    image = "111122223333.dkr.ecr.us-east-1.amazonaws.com/upstream:1"
-    if kind == "training":
-        trainer = ModelTrainer(
-            training_image=image,
-            role=role,
-            base_job_name="upstream",
-            compute=Compute(instance_type="ml.m5.xlarge", instance_count=1),
-            output_data_config=OutputDataConfig(s3_output_path="s3://models-bucket/training"),
-            sagemaker_session=offline_session(),
-        )
-        return TrainingStep(name=name, step_args=trainer.train())
-    processor = ScriptProcessor(
-        image_uri=image,
-        command=["python3"],
-        role=role,
-        instance_count=1,
-        instance_type="ml.m5.xlarge",
-        sagemaker_session=offline_session(),
-    )
-    output = ProcessingOutput(
-        output_name="model",
-        s3_output=ProcessingS3Output(
-            s3_uri="s3://models-bucket/exported",
-            local_path="/opt/ml/processing/output",
-            s3_upload_mode="EndOfJob",
+def uploaded(configuration: Configuration, config: PackageStepConfig) -> dict[str, str]:
+    """Where in S3 the folders of the scripts are that the configuration names here."""
+    places = {
+        "packaging_script_uri": (
+            config.get_packaging_source(),
+            configuration.packaging_script_uri,
         ),
-    )
-    run = processor.run(code="s3://assets-bucket/upstream.py", outputs=[output])
-    return ProcessingStep(name=name, step_args=run)
+        "inference_scripts_uri": (config.get_inference_source_dir(), golden.INFERENCE_SCRIPTS_URI),
+    }
+    return {name: uri for name, (place, uri) in places.items() if isinstance(place, Path)}
 
 
 @offline()
 def render(configuration: Configuration, config: PackageStepConfig) -> dict[str, Any]:
     """The definition as this library renders it, of its steps the packaging step only."""
-    from sagemaker.core.workflow.functions import Join
-    from sagemaker.core.workflow.parameters import ParameterString
-
-    parameters = {name: ParameterString(name=name) for name in configuration.parameters}
-    steps = {
-        name: upstream_step(name, kind, configuration.role)
-        for name, kind in configuration.steps.items()
-    }
-
-    def value(expression: Any) -> Any:
-        if isinstance(expression, str):
-            return expression
-        [(kind, of)] = expression.items()
-        if kind == "parameter":
-            return parameters[of]
-        if kind == "join":
-            return Join(on="/", values=[value(part) for part in of])
-        properties = steps[of].properties
-        if kind == "model_of_training":
-            return properties.ModelArtifacts.S3ModelArtifacts
-        return properties.ProcessingOutputConfig.Outputs["model"].S3Output.S3Uri
-
+    expressions = Expressions.named(configuration.name)
+    steps, value = expressions.steps, expressions.value
     builder = MIMSPackagingStepBuilder(
         config,
         role=configuration.role,
-        packaging_script_uri=configuration.packaging_script_uri,
-        inference_scripts_uri=golden.INFERENCE_SCRIPTS_URI,
+        **uploaded(configuration, config),
         extra_input_uris={
             name: uri
             for name, uri in configuration.zipped_extra_inputs.items()
@@ -146,7 +101,7 @@ def render(configuration: Configuration, config: PackageStepConfig) -> dict[str,
     )
     definition = render_definition(
         config.pipeline_name,
-        parameters=list(parameters.values()),
+        parameters=list(expressions.parameters.values()),
         steps=[*steps.values(), step],
     )
     [rendered] = (item for item in definition["Steps"] if item["Name"] == step.name)

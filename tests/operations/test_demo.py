@@ -9,6 +9,7 @@ import sys
 import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -21,9 +22,9 @@ pytestmark = pytest.mark.e2e
 
 
 def processes(directory: Path) -> list[str]:
-    """Whatever a demo has started: its processes' environment names the demo's folder."""
+    """Whatever a demo has started: its processes' environment or command names its folder."""
     listed = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True)
-    return [line for line in listed.stdout.splitlines() if f"TMPDIR={directory}/" in line]
+    return [line for line in listed.stdout.splitlines() if f"{directory}/" in line]
 
 
 def write_archive(file: Path, name: str, content: bytes) -> None:
@@ -46,7 +47,7 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
     console = Console(file=output, width=200)
     demo = Demo(tmp_path / "demo", model=None, scripts=INFERENCE_SCRIPTS, console=console)
     result = demo.run()
-    assert result.predictions == "54 of 54 equal"
+    assert result.predictions == "54 of 54 equal, in JSON and in CSV"
     assert result.files == "2 of 2 equal"
     assert result.parameters["ModelKey"] == "models/demo/model.tar.gz"
     assert result.execution_arn.rpartition("/")[2] in result.output_uri
@@ -66,7 +67,7 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
             result.parameters["ModelETag"],
         ),
         *(result.input_uri, result.input_sha256, result.output_uri, result.output_sha256),
-        *(result.report_uri, "54 of 54 equal", "cdk deploy"),
+        *(result.report_uri, "54 of 54 equal, in JSON", "cdk deploy", "encrypted with AES256"),
     ):
         assert told in shown, told
 
@@ -95,7 +96,9 @@ def test_a_failure_names_the_archive_the_stage_and_the_logs_with_exit_code_1(
     assert (Path(logs.split()[1]) / "PackagingStep.log").is_file()
 
 
-def test_the_users_own_model_and_scripts_are_packaged(tmp_path: Path) -> None:
+def test_the_users_own_model_and_scripts_answer_the_users_own_request_in_production(
+    tmp_path: Path,
+) -> None:
     model = tmp_path / "weights.tar.gz"
     write_archive(model, "answer.txt", b"42")
     scripts = tmp_path / "scripts"
@@ -110,29 +113,42 @@ def test_the_users_own_model_and_scripts_are_packaged(tmp_path: Path) -> None:
         (scripts / left_out).write_text("*.md")
     (scripts / "helper.py").write_text(
         "import pathlib\n"
-        "class Answer(str): n_features_in_ = 3\n"
-        "def load(directory): return Answer((pathlib.Path(directory) / 'answer.txt').read_text())\n"
+        "def load(directory): return (pathlib.Path(directory) / 'answer.txt').read_text()\n"
     )
+    request = tmp_path / "question.json"
+    request.write_text('["life", "the universe", "everything"]')
     demo = Demo(
-        tmp_path / "demo", model=model, scripts=scripts, console=Console(file=io.StringIO())
+        tmp_path / "demo",
+        model=model,
+        scripts=scripts,
+        console=Console(file=io.StringIO()),
+        request=request,
+        stage="prod",
     )
     result = demo.run()
     assert result.files == "3 of 3 equal"
-    assert result.predictions == "50 of 50 equal"
+    assert result.predictions == "3 of 3 equal"
+    assert result.stack == "ModelPackaging-prod"
+    assert result.encryption.startswith("arn:aws:kms:")
 
 
 @pytest.mark.parametrize(
-    ("model", "scripts", "expected"),
+    ("given", "expected"),
     [
-        (Path("missing.tar.gz"), INFERENCE_SCRIPTS, "missing.tar.gz is not a file"),
-        (None, Path("nowhere"), "nowhere has no inference.py"),
+        ({"model": Path("missing.tar.gz")}, "missing.tar.gz is not a file"),
+        ({"scripts": Path("nowhere")}, "nowhere has no inference.py"),
+        ({"request": Path("rows.json")}, "rows.json is not a file; name one with a request"),
+        ({"requirements": Path("tests")}, "tests is not a file; name one that lists packages"),
+        ({"stage": "live"}, "cdk.json has no stage 'live'; it has dev, prod"),
     ],
 )
 def test_what_is_missing_is_named_before_anything_starts(
-    tmp_path: Path, model: Path | None, scripts: Path, expected: str
+    tmp_path: Path, given: dict[str, Any], expected: str
 ) -> None:
     output = io.StringIO()
-    demo = Demo(tmp_path / "demo", model=model, scripts=scripts, console=Console(file=output))
+    usual: dict[str, Any] = {"model": None, "scripts": INFERENCE_SCRIPTS}
+    console = Console(file=output)
+    demo = Demo(tmp_path / "demo", **usual | given, console=console)
     with pytest.raises(StageError, match=expected):
         demo.run()
     assert output.getvalue() == ""

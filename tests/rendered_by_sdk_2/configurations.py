@@ -3,7 +3,7 @@
 Plain data: both sides read it, each in an environment of its own, so it imports nothing of either.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ SDK_VERSION = "2.257.7"
 ROLE = "arn:aws:iam::111122223333:role/packaging-job"
 PACKAGING_SCRIPT_URI = "s3://assets-bucket/0123.py"
 INFERENCE_SCRIPTS_URI = "s3://assets-bucket/4567.zip"
+# All empty: the model, and scripts that the SDK's own ``repack_model`` adds to it.
+REPACKED_FILES = ("model/model.bin", "model/vocab.txt", "scripts/inference.py", "scripts/util.py")
 # Given to every configuration that doesn't say otherwise.
 SETTINGS: Mapping[str, Any] = {
     "pipeline_name": "churn-packaging",
@@ -26,14 +28,15 @@ class Configuration:
 
     A value of the definition is a string, or one of ``{"parameter": <name>}``,
     ``{"join": [<value>, …]}`` with slashes between, ``{"model_of_training": <step>}`` and
-    ``{"model_of_processing": <step>}``.
+    ``{"model_of_processing": <step>}``. One may stand in the settings too.
 
     Attributes:
         name: Of the golden file.
-        settings: What it changes of ``SETTINGS``; None removes a setting. The folders of the
-            scripts, which differ by machine, are not among them.
+        settings: What it changes of ``SETTINGS``; None removes one of these. The folders of the
+            scripts are not among them, since they differ by machine, but for those in S3.
         model: The model's S3 URI.
-        parameters: Names of the pipeline's parameters, all strings.
+        parameters: Names of the pipeline's parameters that are strings.
+        other_parameters: Type of each further parameter, ``Integer`` or ``Boolean``, by its name.
         steps: Steps before this one: ``training`` or ``processing``, by name.
         dependencies: Names of steps.
         dependencies_by_name: Whether they are given as names; else as the steps themselves.
@@ -48,6 +51,7 @@ class Configuration:
     settings: Mapping[str, Any] = field(default_factory=dict)
     model: Any = MODEL
     parameters: tuple[str, ...] = ()
+    other_parameters: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, str] = field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
     dependencies_by_name: bool = False
@@ -62,8 +66,22 @@ class Configuration:
         return {
             name: value
             for name, value in {**SETTINGS, **self.settings}.items()
-            if value is not None
+            if value is not None or name not in SETTINGS
         }
+
+
+EXPRESSIONS = ("parameter", "join", "model_of_training", "model_of_processing")
+
+
+def replaced(setting: Any, value: Callable[[Any], Any]) -> Any:
+    """A setting with what ``value`` makes of each expression in it."""
+    if isinstance(setting, Mapping):
+        if len(setting) == 1 and next(iter(setting)) in EXPRESSIONS:
+            return value(setting)
+        return {name: replaced(item, value) for name, item in setting.items()}
+    if isinstance(setting, list):
+        return [replaced(item, value) for item in setting]
+    return setting
 
 
 CONFIGURATIONS = (
@@ -116,6 +134,15 @@ CONFIGURATIONS = (
             "processing_script_arguments": ["--exclude", "*.md", "a text with ${braces}"],
         },
     ),
+    Configuration(
+        "sources-in-s3",
+        {
+            "source_dir": "s3://models-bucket/scripts/",
+            "processing_source_dir": "s3://models-bucket/packagers",
+            "processing_entry_point": "own/pack.py",
+        },
+    ),
+    Configuration("without-scripts", {"inference_entry_point": None}),
     Configuration("spliced-or-failed", {"packaging_mode": "splice", "existing_code": "refuse"}),
     Configuration("packager-in-a-zip", packaging_script_uri="s3://assets-bucket/0123.zip"),
     # --- Names and places
@@ -219,6 +246,46 @@ CONFIGURATIONS = (
         "us-government",
         {"region": "us-gov-west-1", "processing_framework_version": "1.0-1"},
         role="arn:aws-us-gov:iam::111122223333:role/packaging-job",
+    ),
+    # --- What is known when an execution runs
+    Configuration(
+        "parameters-as-values",
+        {
+            "processing_instance_count": {"parameter": "Count"},
+            "processing_volume_size": {"parameter": "Volume"},
+            "processing_instance_type": {"parameter": "Instance"},
+            "max_runtime_in_seconds": {"parameter": "Runtime"},
+            "processing_script_arguments": ["--symlinks", {"parameter": "Symlinks"}],
+            "environment": {"LEVEL": {"parameter": "Level"}, "PLACE": {"join": ["a", "b"]}},
+            "volume_kms_key": {"parameter": "Key"},
+            "output_kms_key": {"parameter": "Key"},
+            "subnets": [{"parameter": "Subnet"}],
+            "security_group_ids": [{"parameter": "Group"}],
+            "enable_network_isolation": {"parameter": "Isolated"},
+            "extra_inputs": {"vocabulary": {"parameter": "Vocabulary"}},
+        },
+        parameters=(*("Instance", "Symlinks", "Level", "Key", "Subnet", "Group", "Vocabulary"),),
+        other_parameters={
+            "Count": "Integer",
+            "Volume": "Integer",
+            "Runtime": "Integer",
+            "Isolated": "Boolean",
+        },
+    ),
+    Configuration(
+        "parameters-of-both-sizes",
+        {
+            "processing_instance_type_large": {"parameter": "Large"},
+            "processing_instance_type_small": {"parameter": "Small"},
+            "use_large_processing_instance": True,
+        },
+        parameters=("Large", "Small"),
+    ),
+    Configuration(
+        "calibration-of-a-step-before",
+        {"extra_inputs": {"calibration": {"model_of_processing": "Calibrate"}}},
+        model={"model_of_training": "Train"},
+        steps={"Train": "training", "Calibrate": "processing"},
     ),
     # --- Together
     Configuration(

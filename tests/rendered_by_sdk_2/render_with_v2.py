@@ -5,10 +5,13 @@
 Knows nothing of this library: names, paths and defaults are those that it promises its users.
 """
 
+import gzip
 import json
 import logging
 import os
 import sys
+import tarfile
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -39,9 +42,14 @@ from sagemaker.estimator import Estimator  # noqa: E402
 from sagemaker.network import NetworkConfig  # noqa: E402
 from sagemaker.processing import ProcessingInput, ProcessingOutput, ScriptProcessor  # noqa: E402
 from sagemaker.sklearn.processing import SKLearnProcessor  # noqa: E402
+from sagemaker.utils import repack_model  # noqa: E402
 from sagemaker.workflow.execution_variables import ExecutionVariables  # noqa: E402
 from sagemaker.workflow.functions import Join  # noqa: E402
-from sagemaker.workflow.parameters import ParameterString  # noqa: E402
+from sagemaker.workflow.parameters import (  # noqa: E402
+    ParameterBoolean,
+    ParameterInteger,
+    ParameterString,
+)
 from sagemaker.workflow.pipeline import Pipeline  # noqa: E402
 from sagemaker.workflow.pipeline_context import PipelineSession  # noqa: E402
 from sagemaker.workflow.properties import PropertyFile  # noqa: E402
@@ -61,14 +69,18 @@ from sagemaker.workflow.steps import (  # noqa: E402
 from tests.rendered_by_sdk_2.configurations import (  # noqa: E402
     CONFIGURATIONS,
     INFERENCE_SCRIPTS_URI,
+    REPACKED_FILES,
     SDK_VERSION,
     Configuration,
+    replaced,
 )
+from tests.scripts.archives import listed  # noqa: E402
 
 FOLDER = Path(__file__).parent
 REGIONS = {"NA": "us-east-1", "EU": "eu-west-1", "FE": "us-west-2"}
 IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/upstream:1"
 STEP = "PackagingStep"
+PARAMETERS = {"Integer": ParameterInteger, "Boolean": ParameterBoolean}
 # The enumerations answer a call with their first member, so they are not called.
 FAULTS = {
     "Step.SERVICE_FAULT": StepExceptionTypeEnum.SERVICE_FAULT,
@@ -136,11 +148,18 @@ class Rendering:
         self.settings = configuration.all_settings()
         region = configuration.stack_region or self.settings["region"]
         self.session = offline_session(REGIONS.get(region, region))
-        self.parameters = {name: ParameterString(name=name) for name in configuration.parameters}
+        self.parameters = {
+            **{name: ParameterString(name=name) for name in configuration.parameters},
+            **{
+                name: PARAMETERS[kind](name)
+                for name, kind in configuration.other_parameters.items()
+            },
+        }
         self.steps = {
             name: upstream_step(name, kind, configuration.role, self.session)
             for name, kind in configuration.steps.items()
         }
+        self.settings = replaced(self.settings, self.value)
 
     def definition(self) -> dict[str, Any]:
         """The pipeline's definition, of its steps the packaging step only."""
@@ -166,7 +185,7 @@ class Rendering:
         return ProcessingStep(
             name=STEP,
             step_args=self.processor().run(
-                code=self.configuration.packaging_script_uri,
+                code=self.packaging_script_uri(),
                 inputs=self.inputs(),
                 outputs=self.outputs(),
                 arguments=self.arguments(),
@@ -182,6 +201,11 @@ class Rendering:
             ],
             retry_policies=self.retry_policies(),
         )
+
+    def packaging_script_uri(self) -> str:
+        if folder := self.settings.get("processing_source_dir"):
+            return f"{folder}/{self.settings['processing_entry_point']}"
+        return self.configuration.packaging_script_uri
 
     def processor(self) -> SKLearnProcessor:
         given = self.settings.get
@@ -226,17 +250,22 @@ class Rendering:
         names = self.settings.get("input_names", {})
         zipped = self.configuration.zipped_extra_inputs
         extras = {**self.settings.get("extra_inputs", {}), **zipped}
+        scripts = []
+        if self.settings.get("inference_entry_point", "inference.py"):
+            scripts.append(
+                ProcessingInput(
+                    input_name=names.get("inference_scripts_input", "inference_scripts_input"),
+                    source=self.settings.get("source_dir", INFERENCE_SCRIPTS_URI),
+                    destination="/opt/ml/processing/input/script",
+                )
+            )
         return [
             ProcessingInput(
                 input_name=names.get("model_input", "model_input"),
                 source=self.value(self.configuration.model),
                 destination="/opt/ml/processing/input/model",
             ),
-            ProcessingInput(
-                input_name=names.get("inference_scripts_input", "inference_scripts_input"),
-                source=INFERENCE_SCRIPTS_URI,
-                destination="/opt/ml/processing/input/script",
-            ),
+            *scripts,
             *(
                 ProcessingInput(
                     input_name=name,
@@ -289,9 +318,10 @@ class Rendering:
             "--job-config-file": "/opt/ml/config/processingjobconfig.json",
             "--inference-entry-point": given("inference_entry_point", "inference.py"),
             "--mode": given("packaging_mode", "auto"),
-            "--existing-code": given("existing_code", "replace"),
+            "--existing-code": given("existing_code", "auto"),
         }
-        arguments = [text for option in options.items() for text in option]
+        scripts = [] if options["--inference-entry-point"] else ["--without-scripts"]
+        arguments = [text for option in options.items() if option[1] for text in option] + scripts
         for name in sorted(self.configuration.zipped_extra_inputs):
             arguments += ["--unzip-extra", name]
         return arguments + given("processing_script_arguments", [])
@@ -321,6 +351,27 @@ class Rendering:
         return properties.ProcessingOutputConfig.Outputs["model"].S3Output.S3Uri
 
 
+def repacked_model() -> str:
+    """The entries that the SDK's ``repack_model`` writes: kind and name of each, one a line."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in REPACKED_FILES:
+            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).touch()
+        with tarfile.open(root / "model.tar.gz", "w:gz") as tar:
+            tar.add(root / "model", arcname=".")
+        repack_model(
+            inference_script="inference.py",
+            source_directory=str(root / "scripts"),
+            dependencies=[],
+            model_uri=f"file://{root}/model.tar.gz",
+            repacked_model_uri=f"file://{root}/repacked.tar.gz",
+            sagemaker_session=mock.Mock(settings=None),
+        )
+        with gzip.open(root / "repacked.tar.gz") as file:
+            return "".join(f"{entry}\n" for entry in sorted(listed(file.read())))
+
+
 def main() -> None:
     if sagemaker.__version__ != SDK_VERSION:
         sys.exit(f"sagemaker {sagemaker.__version__} is installed; install {SDK_VERSION}")
@@ -332,6 +383,7 @@ def main() -> None:
     for name, definition in rendered.items():
         text = json.dumps(definition, indent=2, sort_keys=True)
         (FOLDER / f"{name}.json").write_text(f"{text}\n")
+    (FOLDER / "repacked_model.txt").write_text(repacked_model())
     print(f"{len(rendered)} golden files in {FOLDER}")
 
 

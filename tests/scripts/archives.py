@@ -121,6 +121,17 @@ def tar(*entries: bytes, end: bytes = END) -> bytes:
     return b"".join(entries) + end
 
 
+def listed(content: bytes) -> list[str]:
+    """Kind and name of each entry, as the headers have them: tarfile would mend the names."""
+    kinds, at, entries = {b"0": "file", b"5": "folder"}, 0, []
+    while content[at : at + BLOCK] != bytes(BLOCK):
+        block, at = content[at : at + BLOCK], at + BLOCK
+        at += len(padded(bytes(int(block[124:135], 8))))
+        if block[156:157] != b"x":  # an extended header, whose records do not matter here
+            entries.append(f"{kinds[block[156:157]]} {block[:100].rstrip(bytes(1)).decode()}")
+    return entries
+
+
 FTEXT, FHCRC, FEXTRA, FNAME, FCOMMENT = 1, 2, 4, 8, 16
 
 

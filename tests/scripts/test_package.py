@@ -18,6 +18,7 @@ import tarfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import ClassVar
 
 import jsonschema
 import mims_package
@@ -199,6 +200,7 @@ class TestExistingCode:
         a.folder("code/lib/"),
         a.file("code/lib/old.py", b"old"),
     )
+    OLD_FILES: ClassVar = ["code/inference.py", "code/helper.py", "code/lib/old.py"]
 
     def unpacked(self, bench: Bench, tmp_path: Path) -> dict[str, object]:
         target = tmp_path / "unpacked"
@@ -208,14 +210,37 @@ class TestExistingCode:
 
     def test_replace_makes_the_shipped_scripts_the_whole_of_code(self, bench, run, tmp_path):
         bench.put_model(a.gz(self.OLD))
-        assert run().exit_code == 0
+        assert run("--existing-code", "replace").exit_code == 0
         assert self.unpacked(bench, tmp_path) == {
             "model.bin": b"weights",
             "code": None,
             "code/inference.py": (bench.scripts / "inference.py").read_bytes(),
         }
         assert bench.report["model"]["replaced_entries"] == 5
+        assert bench.report["model"]["replaced_files"] == self.OLD_FILES
         assert bench.report["existing_code"] == "replace"
+        assert bench.report["warnings"] == []  # it was asked for
+
+    def test_where_nobody_chose_replacing_is_warned_of_by_name(self, bench, run):
+        bench.put_model(a.gz(self.OLD))
+        result = run()
+        assert result.exit_code == 0
+        assert bench.names() == ["code", "code/inference.py", "model.bin"]
+        [warning] = bench.report["warnings"]
+        assert f"mims_package: warning: {warning}" in result.stdout
+        for path in self.OLD_FILES:
+            assert f"'{path}'" in warning
+        assert bench.report["existing_code"] == "auto"
+
+    def test_of_many_replaced_files_the_first_of_each_folder_are_named(self, bench, run):
+        bench.put_extra("calibration/new.json", "{}")
+        code = [a.file(f"code/{number:02}.py") for number in range(30)]
+        calibration = a.file("calibration/old.json")
+        bench.put_model(a.gz(a.tar(*code, calibration, a.file("model.bin"))))
+        run()
+        named = [f"code/{number:02}.py" for number in range(20)] + ["calibration/old.json"]
+        assert bench.report["model"]["replaced_files"] == named
+        assert "'calibration/old.json' and 10 more" in bench.report["warnings"][0]
 
     def test_overlay_keeps_old_files_unless_shipped_anew(self, bench, run, tmp_path):
         bench.put_model(a.gz(self.OLD))
@@ -305,6 +330,8 @@ class TestScripts:
             ".ipynb_checkpoints/a.ipynb",
             ".env",
             "lib/.DS_Store",
+            "lib/._kept.py",
+            "Thumbs.db",
             "tests/test_it.py",
             "notes/private.txt",
             "data.csv",
@@ -314,7 +341,7 @@ class TestScripts:
         bench.script(".packageignore", "# not for the endpoint\ntests/\n/notes\n*.csv\n")
         assert run().exit_code == 0
         assert names_of(bench) == [*CODE, "code/lib", "code/lib/kept.py", *MODEL_NAMES]
-        assert bench.report["scripts"]["left_out"] == 10
+        assert bench.report["scripts"]["left_out"] == 12
         assert bench.report["scripts"]["files"] == 2
 
     def test_a_symlink_in_what_is_left_out_does_no_harm(self, bench, run):
@@ -372,6 +399,46 @@ class TestScripts:
             modes = {member.name: member.mode for member in archive}
         assert modes["code/serve"] == 0o755
         assert modes["code/inference.py"] == 0o644
+
+
+class TestWithoutScripts:
+    def test_the_model_is_published_as_it_is_and_the_report_says_so(self, bench, run, tmp_path):
+        own = a.tar(a.file("code/inference.py", b"own"), a.file("model.bin"))
+        bench.put_model(a.gz(own))
+        bench.script("unused.py")
+        result = run("--without-scripts", "--paranoid")
+        assert result.exit_code == 0
+        assert bench.names() == ["code/inference.py", "model.bin"]
+        assert bench.report["mode"] == "splice"
+        assert bench.report["scripts"] is None
+        assert bench.report["model"]["replaced_files"] == []
+        assert result.event["scripts_digest"] is None
+        jsonschema.validate(bench.report, json.loads(REPORT_SCHEMA.read_text()))
+
+    @pytest.mark.parametrize("mode", ["splice", "stream"])
+    def test_extra_inputs_still_go_in_front(self, bench, run, mode):
+        bench.put_model(a.gz(a.MODEL))
+        bench.put_extra("calibration/c.json", "{}")
+        shutil.rmtree(bench.scripts)  # nothing is mounted there
+        assert run("--without-scripts", "--mode", mode, "--paranoid").exit_code == 0
+        assert names_of(bench) == ["calibration", "calibration/c.json", *MODEL_NAMES]
+        assert [extra["name"] for extra in bench.report["extra_inputs"]] == ["calibration"]
+        assert bench.report["extra_inputs"][0]["files"] == 1
+
+    def test_a_package_without_an_entry_point_is_one_only_if_it_is_said(self, bench, run):
+        bench.put_model(a.gz(a.MODEL))
+        assert run("--without-scripts").exit_code == 0
+        check = ("--check", str(bench.archive), "--message-file", str(bench.message_file))
+        assert mims_package.main(check) == 3
+        assert "so nothing would serve the model" in bench.message()
+        assert mims_package.main((*check, "--without-scripts")) == 0
+
+    def test_scripts_can_come_and_go(self, bench, run):
+        bench.put_model(a.gz(a.MODEL))
+        assert run().exit_code == 0
+        bench.use_package_as_model()
+        assert run("--without-scripts").exit_code == 0
+        assert names_of(bench) == [*CODE, *MODEL_NAMES]  # it has become the model's own
 
 
 class TestWhichArchive:
@@ -697,7 +764,10 @@ class TestTheProgram:
             with pytest.raises(SystemExit) as stopped:
                 mims_package.main([flag])
             assert stopped.value.code == 0
-        assert "mims_package.py 1." in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert "mims_package.py 1." in told
+        # The entry point as hosting takes it, not as a path.
+        assert "SAGEMAKER_PROGRAM=serving.inference" in "".join(told.split())
 
     def test_progress_goes_on_every_ten_seconds_and_says_time_left(self, capsys, monkeypatch):
         assert log.Progress.LOG_SECONDS <= 10

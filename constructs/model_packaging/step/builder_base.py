@@ -5,6 +5,7 @@ import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from model_packaging.step import contract
@@ -20,8 +21,13 @@ class StepBuilderBase(ABC):
 
     Args:
         config: The step's settings.
-        role: ARN of the role that the step's job assumes.
         sagemaker_session: Session of the SDK objects. Default: the offline session.
+        role: ARN of the role that the step's job assumes.
+        notebook_root: Folder that relative paths of the configuration start from. Default: the
+            working directory, which they also start from where they lead nowhere from here.
+
+    Raises:
+        ValueError: The configuration is of another kind.
     """
 
     STEP_NAMES: ClassVar[Mapping[str, str]] = {"Package": contract.PACKAGING_STEP}
@@ -29,12 +35,18 @@ class StepBuilderBase(ABC):
     def __init__(
         self,
         config: PackageStepConfig,
-        *,
-        role: str,
         sagemaker_session: "PipelineSession | None" = None,
+        role: str | None = None,
+        notebook_root: Path | str | None = None,
     ) -> None:
+        if not isinstance(config, PackageStepConfig):
+            raise ValueError(
+                f"config: {type(config).__name__} is given; write PackageStepConfig(…), or "
+                "PackageStepConfig.model_validate_json(text) for a saved one"
+            )
         self.config = config
         self.role = role
+        self.notebook_root = Path(notebook_root or "")
         self._session = sagemaker_session
 
     @property
@@ -55,6 +67,11 @@ class StepBuilderBase(ABC):
         self, model_artifacts_input_source: Any, dependencies: list[Any] | None = None
     ) -> Any:
         """Build the step."""
+
+    def _local(self, path: Path) -> Path:
+        """A path of the configuration, from ``notebook_root`` on."""
+        below = self.notebook_root / path
+        return below if below.exists() else path
 
     def _get_step_name(self, step: str) -> str:
         """Name of a step in the definition: ``Package`` gives ``PackagingStep``.

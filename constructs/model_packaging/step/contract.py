@@ -51,6 +51,8 @@ LEFT_OUT: Final = (
     ".ipynb_checkpoints",
     ".env",
     ".DS_Store",
+    "._*",  # what macOS keeps of a file where the file system has no room for it
+    "Thumbs.db",
     ".packageignore",
 )
 
@@ -83,19 +85,19 @@ def left_out_by(path: str, packageignore: str = "") -> str | None:
 
 
 def script_arguments(
-    inference_entry_point: str,
+    inference_entry_point: str | None,
     *,
     mode: str = "auto",
-    existing_code: str = "replace",
+    existing_code: str = "auto",
     zipped_extras: Sequence[str] = (),
 ) -> list[str]:
     """The script's command line: every path it reads or writes, named.
 
     Args:
         inference_entry_point: File that must be among the inference scripts, such as
-            ``inference.py``.
+            ``inference.py``. None: there are no scripts.
         mode: ``auto``, ``splice`` or ``stream``.
-        existing_code: ``replace``, ``overlay`` or ``refuse``.
+        existing_code: ``auto``, ``replace``, ``overlay`` or ``refuse``.
         zipped_extras: Names of the extra inputs that arrive as one zip of their files.
 
     Returns:
@@ -109,11 +111,13 @@ def script_arguments(
         "--report-file": REPORT_FILE,
         "--message-file": MESSAGE_FILE,
         "--job-config-file": JOB_CONFIG_FILE,
-        "--inference-entry-point": inference_entry_point,
+        **({"--inference-entry-point": inference_entry_point} if inference_entry_point else {}),
         "--mode": mode,
         "--existing-code": existing_code,
     }
     arguments = [text for option in options.items() for text in option]
+    if inference_entry_point is None:
+        arguments.append("--without-scripts")
     for name in zipped_extras:
         arguments += ["--unzip-extra", name]
     return arguments

@@ -1,8 +1,9 @@
 """The packaging step: a processing job that joins a model with its inference scripts."""
 
+import copy
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from model_packaging.step.model_source import ModelSource
 from model_packaging.step.packaging_values import PackagingValues
 from model_packaging.step.s3_location import S3Location
 from model_packaging.step.sdk.offline import offline
-from model_packaging.step.settings.invalid_config import InvalidConfigError
+from model_packaging.step.sdk.uploads import upload
+from model_packaging.step.settings.expressions import as_json, parameters_in
 from model_packaging.step.settings.package_step_config import PackageStepConfig
 from model_packaging.step.settings.s3_names import s3_uri
 
@@ -34,9 +36,16 @@ _SCRIPT = "packaging_script_uri"
 class MIMSPackagingStepBuilder(StepBuilderBase):
     """Builds the step that runs ``mims_package.py`` in the scikit-learn container.
 
+    What the configuration names in this file system must be in S3 when the job runs. Say where by
+    the URIs below; or give a session with credentials, and :meth:`create_step` uploads it to the
+    session's default bucket.
+
     Args:
         config: The step's settings.
+        sagemaker_session: Session of the SDK objects. Default: the offline session.
         role: ARN of the role that the processing job assumes.
+        notebook_root: Folder that relative paths of the configuration start from. Default: the
+            working directory.
         packaging_script_uri: S3 URI of what ``config.get_packaging_source()`` names: the script,
             or one ``.zip`` of the folder.
         inference_scripts_uri: S3 URI of the inference scripts: a prefix, or one ``.zip``.
@@ -47,7 +56,6 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         image_uri: The container itself, where its region is known at deployment only.
         environment: Environment variables of the job beside the configuration's; values may be
             SDK expressions.
-        sagemaker_session: Session of the SDK objects. Default: the offline session.
         hide: Makes a setting fit for the SDK that holds what is known at deployment only: the CDK
             half's ``DefinitionBridge.hide``. Default: settings are given to the SDK as they are.
     """
@@ -55,26 +63,33 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
     def __init__(
         self,
         config: PackageStepConfig,
+        sagemaker_session: "PipelineSession | None" = None,
+        role: str | None = None,
+        notebook_root: Path | str | None = None,
         *,
-        role: str,
-        packaging_script_uri: str,
-        inference_scripts_uri: str,
+        packaging_script_uri: str | None = None,
+        inference_scripts_uri: str | None = None,
         extra_input_uris: Mapping[str, str] | None = None,
         region: str | None = None,
         image_uri: str | None = None,
         environment: Mapping[str, Any] | None = None,
-        sagemaker_session: "PipelineSession | None" = None,
         hide: Callable[[Any], Any] = lambda value: value,
     ) -> None:
-        super().__init__(config, role=role, sagemaker_session=sagemaker_session)
+        super().__init__(config, sagemaker_session, role, notebook_root)
         self.region = region or config.aws_region
         if self.region is None and sagemaker_session is not None:
             self.region = sagemaker_session.boto_region_name
         self.image_uri = image_uri
+        script, scripts = config.get_packaging_source(), config.get_inference_source_dir()
+        if packaging_script_uri is None and isinstance(script, str):
+            packaging_script_uri = hide(script)
+        if inference_scripts_uri is None and isinstance(scripts, str):
+            inference_scripts_uri = hide(scripts)
         self.packaging_script_uri = packaging_script_uri
         self.inference_scripts_uri = inference_scripts_uri
         self.extra_input_uris = dict(extra_input_uris or {})
         self.environment = dict(environment or {})
+        self._hide = hide
         self._values = PackagingValues.of(config, self.extra_input_uris, hide)
 
     @property
@@ -87,11 +102,15 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
             "inference_scripts_uri": self.inference_scripts_uri,
             "region": self.region,
             "image_uri": self.image_uri,
-            "environment": {
-                name: getattr(value, "expr", value) for name, value in self.environment.items()
-            },
+            "environment": as_json(self.environment),
             "step": self._get_step_name("Package"),
         }
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """The SDK pipeline parameters that stand for settings: the pipeline must declare them."""
+        found = [*self._values.parameters, *parameters_in(self.environment)]
+        return tuple({parameter.name: parameter for parameter in found}.values())
 
     @property
     def package_report(self) -> "PropertyFile":
@@ -110,15 +129,18 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
 
         Raises:
             ValueError: The configuration was changed into one that can't work, a required input
-                or output has no name, no region is known, an extra input has no place in S3, a
-                URI is none or names no packager, or the role is no ARN.
+                or output has no name, no region is known, what is here has no place in S3 and no
+                session to upload it, a URI is none or names no packager, or the role is no ARN.
         """
         self._check_configuration_again()
-        required = (
+        required = [
             ("input_names", self.config.input_names, contract.MODEL_INPUT),
-            ("input_names", self.config.input_names, contract.INFERENCE_SCRIPTS_INPUT),
             ("output_names", self.config.output_names, contract.PACKAGED_MODEL_OUTPUT),
-        )
+        ]
+        if self.config.inference_entry_point is not None:
+            required.append(
+                ("input_names", self.config.input_names, contract.INFERENCE_SCRIPTS_INPUT)
+            )
         for setting, names, name in required:
             if not names.get(name):
                 raise ValueError(
@@ -129,12 +151,19 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                 "region: None is given, and the container's registry differs by region; set "
                 "region in the configuration, or pass it to the builder"
             )
-        for name, place in self.config.extra_inputs.items():
-            if isinstance(place, Path) and name not in self.extra_input_uris:
-                raise ValueError(
-                    f"extra_inputs: {name!r} is the folder {str(place)!r}; upload it as a zip and "
-                    f"pass extra_input_uris={{{name!r}: 's3://…'}}, or use the CDK construct"
-                )
+        if self._session is None and (local := next(iter(self._to_upload()), None)):
+            (argument, name), place = local
+            written = f"{{{name!r}: 's3://…'}}" if name else "'s3://…'"
+            raise ValueError(
+                f"{argument}: {str(place)!r} is here, not in S3; upload it (a folder as a zip) and "
+                f"pass {argument}={written}, or pass a sagemaker_session that uploads it, or use "
+                "the CDK construct"
+            )
+        if self.config.inference_entry_point is None and self.inference_scripts_uri is not None:
+            raise ValueError(
+                f"inference_scripts_uri: {self.inference_scripts_uri!r} is given, but "
+                "inference_entry_point is None, which packages without scripts; leave one out"
+            )
         if unknown := sorted(set(self.extra_input_uris) - set(self.config.extra_inputs)):
             raise ValueError(
                 f"extra_input_uris: {unknown[0]!r} is not among the configuration's extra_inputs; "
@@ -146,13 +175,14 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
             **{f"extra_input_uris[{name!r}]": uri for name, uri in self.extra_input_uris.items()},
         }
         for name, uri in uris.items():
-            _require_s3_uri(name, uri)
-        if self.packaging_script_uri.endswith("/") or not S3Location.parse(uris[_SCRIPT]).key:
+            if uri is not None:
+                _require_s3_uri(name, uri)
+        if self.packaging_script_uri is not None and _is_folder(self.packaging_script_uri):
             raise ValueError(
                 f"{_SCRIPT}: {self.packaging_script_uri!r} is a folder, and the job runs one "
                 "object; write the URI of the script, or of a zip of the packager's folder"
             )
-        if isinstance(self.role, str) and "/" not in self.role:
+        if self.role is None or (isinstance(self.role, str) and "/" not in self.role):
             raise ValueError(
                 f"role: {self.role!r} is not the ARN of a role; write "
                 "arn:aws:iam::<account>:role/<name>"
@@ -161,10 +191,15 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
     def _check_configuration_again(self) -> None:
         # pydantic checks what it makes, but not what model_copy(update=…) or model_construct(…) do.
         given = self.config.model_dump(warnings=False)
-        try:
-            type(self.config).model_validate(given)
-        except InvalidConfigError as error:
-            raise ValueError(str(error)) from None
+        for name in ("source_dir", "processing_source_dir"):
+            if isinstance(place := given[name], Path):
+                given[name] = self._local(place)
+        if isinstance(extras := given["extra_inputs"], dict):
+            given["extra_inputs"] = {
+                name: self._local(place) if isinstance(place, Path) else place
+                for name, place in extras.items()
+            }
+        type(self.config).model_validate(given)
 
     def create_step(
         self,
@@ -196,7 +231,46 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
             shown = repr(getattr(dependencies, "name", dependencies))
             raise ValueError(f"dependencies: {shown} is one step; write it as a list, [{shown}]")
         logger.debug("%s packages %s", self._get_step_name("Package"), _shown(source.uri))
-        return self._build_step(source, list(dependencies or ()))
+        return self._after_uploads()._build_step(source, list(dependencies or ()))
+
+    def _to_upload(self) -> Iterator[tuple[tuple[str, str], Path]]:
+        """What is here and of which no place in S3 is known, by the argument that could tell.
+
+        For an extra input, with its name.
+        """
+        script, scripts = self.config.get_packaging_source(), self.config.get_inference_source_dir()
+        if self.packaging_script_uri is None and isinstance(script, Path):
+            yield ("packaging_script_uri", ""), script
+        if self.inference_scripts_uri is None and isinstance(scripts, Path):
+            yield ("inference_scripts_uri", ""), scripts
+        for name, place in self.config.extra_inputs.items():
+            if name not in self.extra_input_uris and isinstance(place, Path):
+                yield ("extra_input_uris", name), place
+
+    def _after_uploads(self) -> "MIMSPackagingStepBuilder":
+        """A builder that knows where in S3 all is, after uploading what is here.
+
+        This one goes on to upload: what is here may be edited before it builds the next step.
+        """
+        key = self.config.output_kms_key
+        uris = {
+            argument: upload(
+                self._local(path),
+                argument[1] or argument[0].removesuffix("_uri"),
+                session=self.session,
+                below=f"{self.config.pipeline_name}/{self._get_step_name('Package')}",
+                kms_key=key if isinstance(key, str) else None,
+            )
+            for argument, path in self._to_upload()
+        }
+        other = copy.copy(self)
+        for (argument, name), uri in uris.items():
+            if not name:
+                setattr(other, argument, uri)
+        extras = {name: uri for (_, name), uri in uris.items() if name}
+        other.extra_input_uris = {**self.extra_input_uris, **extras}
+        other._values = PackagingValues.of(self.config, other.extra_input_uris, self._hide)
+        return other
 
     @offline()
     def _build_step(
@@ -275,6 +349,11 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         from sagemaker.core.shapes import ProcessingInput, ProcessingS3Input
 
         names, extras = self._values.input_names, self._values.extra_inputs
+        scripts = contract.INFERENCE_SCRIPTS_INPUT
+        uris = [(names[contract.MODEL_INPUT], model, contract.MODEL_DIR)]
+        if self.inference_scripts_uri is not None:
+            uris.append((names[scripts], self.inference_scripts_uri, contract.SCRIPTS_DIR))
+        uris += [(name, extras[name], f"{contract.EXTRA_DIR}/{name}") for name in sorted(extras)]
         return [
             ProcessingInput(
                 input_name=name,
@@ -285,15 +364,7 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                     s3_input_mode="File",
                 ),
             )
-            for name, uri, directory in (
-                (names[contract.MODEL_INPUT], model, contract.MODEL_DIR),
-                (
-                    names[contract.INFERENCE_SCRIPTS_INPUT],
-                    self.inference_scripts_uri,
-                    contract.SCRIPTS_DIR,
-                ),
-                *((name, extras[name], f"{contract.EXTRA_DIR}/{name}") for name in sorted(extras)),
-            )
+            for name, uri, directory in uris
         ]
 
     @offline()
@@ -369,6 +440,10 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                 )
             )
         return policies
+
+
+def _is_folder(uri: str) -> bool:
+    return uri.endswith("/") or not S3Location.parse(uri).key
 
 
 def _require_s3_uri(name: str, uri: Any) -> None:

@@ -1,9 +1,10 @@
 """What a configuration comes to in the definition: all that the step builder reads, and no more."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
+from model_packaging.step.settings.expressions import as_json, is_expression, parameters_in
 from model_packaging.step.settings.package_step_config import PackageStepConfig
 from model_packaging.step.settings.retry_policy import RetryPolicy
 
@@ -12,7 +13,8 @@ from model_packaging.step.settings.retry_policy import RetryPolicy
 class PackagingValues:
     """The values of one packaging step.
 
-    Attributes have the names of the settings that they come from, but for these:
+    Attributes have the names of the settings that they come from, but for these. In the place of
+    some, an expression of the SDK may stand.
 
     Attributes:
         instance_type: The one that was chosen. None: ``instance_preferences`` are.
@@ -24,7 +26,7 @@ class PackagingValues:
 
     pipeline_s3_loc: str
     output_per_execution: bool
-    inference_entry_point: str
+    inference_entry_point: str | None
     packaging_mode: str
     existing_code: str
     extra_inputs: Mapping[str, str]
@@ -63,7 +65,11 @@ class PackagingValues:
             extra_input_uris: S3 URI of each extra input that it names as a folder here.
             hide: Makes a value fit for the SDK, which can't read what is known at deployment only.
         """
-        in_s3 = {name: uri for name, uri in config.extra_inputs.items() if isinstance(uri, str)}
+        in_s3 = {
+            name: place
+            for name, place in config.extra_inputs.items()
+            if isinstance(place, str) or is_expression(place)
+        }
         told: dict[str, Any] = {
             **{name: getattr(config, name, None) for name in (field.name for field in fields(cls))},
             "extra_inputs": {**in_s3, **extra_input_uris},
@@ -78,4 +84,12 @@ class PackagingValues:
     def as_json(self) -> dict[str, Any]:
         """The values as JSON: what a rendering of them depends on."""
         policies = [policy.model_dump(mode="json") for policy in self.retry_policies]
-        return {**asdict(self), "retry_policies": policies}
+        return {**as_json(self._by_name()), "retry_policies": policies}
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """The pipeline parameters that stand for values, in the order of the settings."""
+        return tuple(parameters_in(self._by_name()))
+
+    def _by_name(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}

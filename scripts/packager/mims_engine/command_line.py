@@ -74,11 +74,16 @@ def argument_parser() -> ArgumentParser:
         help="where SageMaker tells the model's S3 URI, for the report (default: %(default)s)",
     )
     what = parser.add_argument_group("what is made")
+    # Hosting strips ".py" and imports what remains (sagemaker_inference, environment.py).
     what.add_argument(
         "--inference-entry-point",
         default=defaults.inference_entry_point,
         metavar="PATH",
-        help="a file that the scripts must hold (default: %(default)s)",
+        help="a file that the scripts must hold (default: %(default)s); hosting takes it as a "
+        "module, so that serving/inference.py is SAGEMAKER_PROGRAM=serving.inference",
+    )
+    what.add_argument(
+        "--without-scripts", action="store_true", help="the package gets no code/ of its own"
     )
     what.add_argument(
         "--mode",
@@ -90,7 +95,8 @@ def argument_parser() -> ArgumentParser:
         "--existing-code",
         choices=contract.EXISTING_CODE_CHOICES,
         default=defaults.existing_code,
-        help="what happens to files that the model already has in code/ (default: %(default)s)",
+        help="what happens to files that the model already has in code/: auto replaces them, but "
+        "not what an MLmodel names as its own code (default: %(default)s)",
     )
     what.add_argument(
         "--unzip-extra",

@@ -28,8 +28,8 @@ CODE = "code"  # the folder of the scripts in the archive, which hosting looks i
 INFERENCE_ENTRY_POINT = "inference.py"
 MODES = ("auto", "splice", "stream")
 MODE = "auto"
-EXISTING_CODE_CHOICES = ("replace", "overlay", "refuse")
-EXISTING_CODE = "replace"
+EXISTING_CODE_CHOICES = ("auto", "replace", "overlay", "refuse")
+EXISTING_CODE = "auto"
 
 # Never part of the scripts.
 LEFT_OUT = (
@@ -39,6 +39,8 @@ LEFT_OUT = (
     ".ipynb_checkpoints",
     ".env",
     ".DS_Store",
+    "._*",  # what macOS keeps of a file where the file system has no room for it
+    "Thumbs.db",
     ".packageignore",
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Callable, NamedTuple
+from typing import Callable, Mapping, NamedTuple
 
 from .atomic_file import AtomicFile
 from .deflate import BlockDeflater
@@ -39,7 +39,7 @@ class Job(NamedTuple):
 class Written(NamedTuple):
     """What the output file must turn out to hold."""
 
-    front: int  # where the shipped entries end in the file, with a sync mark
+    front: int  # where the shipped entries end in the file, with a sync mark if there are any
     front_crc: int
     front_size: int  # of the shipped entries, unpacked
     crc: int
@@ -68,12 +68,14 @@ def new_walk(
     judge: Callable[[Entry], bool],
     options: Options,
     sink: Callable[[bytes | memoryview], object] | None = None,
+    watched: Mapping[str, Callable[[bytes | memoryview], object]] | None = None,
 ) -> TarWalk:
     return TarWalk(
         judge,
         max_header_bytes=options.max_header_bytes,
         max_content_bytes=options.max_content_bytes,
         sink=sink,
+        watched=watched,
     )
 
 

@@ -15,7 +15,7 @@ class Plan(NamedTuple):
     """What ships in front of the model, and what that means for the model's own entries."""
 
     folders: list[Folder]
-    existing_code: str  # replace, overlay or refuse
+    existing_code: str  # auto, replace, overlay or refuse
 
     @property
     def owned(self) -> frozenset[str]:
@@ -38,7 +38,7 @@ class Policy:
                 f"the model already has {show(path)}, and --existing-code is refuse; package the "
                 "model without it, or choose replace or overlay"
             )
-        if self._existing == "replace":
+        if self._existing in ("auto", "replace"):
             return False
         # overlay: what ships wins over the same name, and over a folder in the place of its file
         return path not in self._shipped and all(
@@ -48,6 +48,8 @@ class Policy:
 
 class Judge:
     """Sees every entry of the model, once, in order."""
+
+    NAMED = 20  # of the files that something is said about
 
     def __init__(
         self, plan: Plan, *, symlinks: str, max_members: int, may_drop: bool = True
@@ -60,6 +62,8 @@ class Judge:
         self._last_folder = ""
         self._members = 0
         self.files = self.folders = self.links = self.bytes = self.dropped = 0
+        self.replaced_files = 0
+        self.replaced: list[str] = []  # the first of them of each folder
         self.symlinks: list[str] = []  # the first of them
         self.case_twins: list[str] = []
         for folder in plan.folders:
@@ -74,11 +78,13 @@ class Judge:
             )
         path, kind = entry.path, entry.kind
         if not path:
-            return True
+            # The archive's root: the SageMaker SDK names it "/", which strict readers refuse, and
+            # no reader needs it.
+            return not self._may_drop
         if not self._policy.keeps(path):
             if not self._may_drop:
                 raise CannotSplice(f"the model has its own {show(path)}")
-            self.dropped += 1
+            self._drop(path, kind)
             return False
         folder = path.rpartition("/")[0]
         if folder != self._last_folder:
@@ -115,8 +121,18 @@ class Judge:
             also = " besides what is replaced" if self.dropped else ""
             raise BadInput(f"the model holds no file{also}; look at what the training job wrote")
 
+    def _drop(self, path: str, kind: str) -> None:
+        self.dropped += 1
+        if kind == "folder":
+            return
+        self.replaced_files += 1
+        folder = path.partition("/")[0]
+        named = sum(known.partition("/")[0] == folder for known in self.replaced)
+        if named < self.NAMED:
+            self.replaced.append(path)
+
     def _add(self, path: str, kind: int) -> None:
-        if self._names.add(path, kind) and len(self.case_twins) < 20:
+        if self._names.add(path, kind) and len(self.case_twins) < self.NAMED:
             self.case_twins.append(path)
 
     def _enter(self, folder: str, path: str) -> None:
@@ -162,7 +178,7 @@ class Judge:
                 "model; archive with tar --dereference, or link by a relative path"
             )
         self.links += 1
-        if len(self.symlinks) < 20:
+        if len(self.symlinks) < self.NAMED:
             self.symlinks.append(entry.path)
 
     def _check_hard_link(self, entry: Entry) -> None:

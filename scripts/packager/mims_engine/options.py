@@ -19,6 +19,7 @@ class Options(NamedTuple):
     message_file: str = contract.MESSAGE_FILE
     job_config_file: str = contract.JOB_CONFIG_FILE
     inference_entry_point: str = contract.INFERENCE_ENTRY_POINT
+    without_scripts: bool = False
     mode: str = contract.MODE
     existing_code: str = contract.EXISTING_CODE
     unzip_extra: Sequence[str] = ()

@@ -6,14 +6,21 @@ import re
 
 from .archive_names import utf8
 from .errors import BadInput, show
-from .tar_format import MAKE_AGAIN, check_range
+from .tar_format import MAKE_AGAIN, SPARSE, check_range
 
 PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,18}) ").match
 PAX_NUMBER = re.compile(r"(-?[0-9]{1,100})(\.[0-9]*)?").fullmatch
 HDRCHARSET = re.compile(rb"[0-9]+ hdrcharset=([^\n]*)").findall
 PAX_SIZE = re.compile(r"[0-9]{1,100}").fullmatch
 PAX_KEYWORD = re.compile(r"[^\0-\x20\x7f]+").fullmatch  # GNU tar skips blanks before a keyword
-SPARSE_KEYWORDS = ("GNU.sparse.", "SCHILY.realsize", "SUN.holesdata", "GNU.volume.", "GNU.dumpdir")
+# What a member with such a keyword is, instead of a plain file.
+NO_PLAIN_FILE = {
+    "GNU.sparse.": SPARSE,
+    "SCHILY.realsize": SPARSE,
+    "SUN.holesdata": SPARSE,
+    "GNU.volume.": "a part of a multi-volume archive",
+    "GNU.dumpdir": "a GNU directory dump",
+}
 
 
 def pax_records(body: bytes, where: str) -> dict[str, str]:
@@ -54,11 +61,6 @@ def pax_records(body: bytes, where: str) -> dict[str, str]:
         )
         at = end
     for name, text in records.items():
-        if name.startswith(SPARSE_KEYWORDS):
-            raise BadInput(
-                f"{where} is a sparse or multi-volume file, which not every reader unpacks; "
-                "archive it without --sparse"
-            )
         if name in ("mtime", "atime", "ctime", "uid", "gid"):
             number = PAX_NUMBER(text)
             if number is None:
@@ -67,3 +69,9 @@ def pax_records(body: bytes, where: str) -> dict[str, str]:
         if name == "size" and not PAX_SIZE(text):
             raise BadInput(f"{where} has a pax size that is no number; {MAKE_AGAIN}")
     return records
+
+
+def no_plain_file(records: dict[str, str]) -> str:
+    """What a member with these records is, where it is none that every reader unpacks; or ""."""
+    found = (what for key, what in NO_PLAIN_FILE.items() if any(r.startswith(key) for r in records))
+    return next(found, "")

@@ -14,6 +14,7 @@ from .judge import Plan
 from .log import log
 from .model_input import Archive, LooseFiles
 from .options import Options
+from .shipped import Folder
 from .sizes import MIB
 
 
@@ -33,6 +34,23 @@ def model_uri(job_config_file: str, model_dir: str) -> str | None:
         return None  # the report can do without
 
 
+def describe_scripts(scripts: Folder, digest: str, entry_point: str) -> dict[str, object]:
+    return {
+        "digest": digest,
+        "bytes": scripts.bytes,
+        "files": scripts.files,
+        "entry_point": f"{CODE}/{entry_point}",
+        "left_out": len(scripts.left_out),
+        "left_out_files": scripts.left_out[:20],
+    }
+
+
+def some(names: list[str], count: int) -> str:
+    """The names that are known of so many."""
+    more = f" and {count - len(names)} more" if count > len(names) else ""
+    return ", ".join(map(show, names)) + more
+
+
 def describe(
     options: Options,
     model: Archive | LooseFiles,
@@ -47,13 +65,19 @@ def describe(
     if judge.case_twins:
         names = ", ".join(map(show, judge.case_twins))
         warnings.append(f"names that differ from others only in case: {names}")
+    if plan.existing_code == "auto" and judge.replaced:
+        names = some(judge.replaced, judge.replaced_files)
+        warnings.append(
+            f"files of the model's own, replaced by what ships: {names}; existing_code overlay "
+            "keeps those of other names, and replace says that this is meant"
+        )
     if judge.symlinks:
         names = ", ".join(map(show, judge.symlinks))
         warnings.append(f"symbolic links inside the model, kept: {names}")
     for warning in warnings:
         log(f"mims_package: warning: {warning}")
-    scripts, *extras = plan.folders
-    scripts_digest, *extra_digests = result.folder_digests
+    packed = list(zip(plan.folders, result.folder_digests))
+    scripts = None if options.without_scripts else packed.pop(0)
     return {
         "schema_version": REPORT_SCHEMA_VERSION,
         "version": VERSION,
@@ -78,21 +102,15 @@ def describe(
             "files": judge.files,
             "links": judge.links,
             "replaced_entries": judge.dropped,
+            "replaced_files": judge.replaced,
         },
-        "scripts": {
-            "digest": scripts_digest,
-            "bytes": scripts.bytes,
-            "files": scripts.files,
-            "entry_point": f"{CODE}/{options.inference_entry_point}",
-            "left_out": len(scripts.left_out),
-            "left_out_files": scripts.left_out[:20],
-        },
+        "scripts": scripts and describe_scripts(*scripts, options.inference_entry_point),
         "mode": result.mode,
         "mode_reason": result.why,
         "existing_code": plan.existing_code,
         "extra_inputs": [
             {"name": folder.name, "digest": digest, "bytes": folder.bytes, "files": folder.files}
-            for folder, digest in zip(extras, extra_digests)
+            for folder, digest in packed
         ],
         "ignored_inputs": model.ignored if isinstance(model, Archive) else [],
         "warnings": warnings,

@@ -30,11 +30,10 @@ def package(options: Options) -> None:
         # Opened first: what an earlier run left must be gone even if this one fails.
         out = resources.enter_context(AtomicFile(os.path.join(options.output_dir, ARCHIVE_NAME)))
         report = resources.enter_context(AtomicFile(options.report_file))
-        scripts = collect_scripts(
-            options.scripts_dir, options.inference_entry_point, options.max_scripts_bytes, resources
-        )
-        extras = collect_extras(options.extra_dir, options.unzip_extra, resources)
-        plan = Plan([scripts, *extras], options.existing_code)
+        folders = collect_extras(options.extra_dir, options.unzip_extra, resources)
+        if not options.without_scripts:
+            folders.insert(0, collect_scripts(options, resources))
+        plan = Plan(folders, options.existing_code)
         model = find_model(options.model_dir)
         refuse_single_file(model, model_uri(options.job_config_file, options.model_dir))
         announce(model, plan)
@@ -60,7 +59,7 @@ def package(options: Options) -> None:
         archive_sha256=out.digest,
         model_bytes=model.bytes,
         model_sha256=result.model_digest,
-        scripts_digest=result.folder_digests[0],
+        scripts_digest=None if options.without_scripts else result.folder_digests[0],
         files=packaged_files(result, plan),
         seconds=round(seconds, 3),
         bytes_per_second=round(model.bytes / seconds),

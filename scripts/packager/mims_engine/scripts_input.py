@@ -11,15 +11,15 @@ from .contract import CODE
 from .errors import BadInput, show
 from .files import InputFile, file_pieces, is_regular, list_folder, tree
 from .leave_out import LeaveOut, check_ignore_size
+from .options import Options
 from .python_syntax import syntax_error
 from .shipped import Folder, Found, Shipped, files_from_zip, shipped_from_disk
 from .sizes import MIB
 
 
-def collect_scripts(
-    scripts_dir: str, entry_point: str, max_bytes: int, resources: contextlib.ExitStack
-) -> Folder:
+def collect_scripts(options: Options, resources: contextlib.ExitStack) -> Folder:
     """The files that ship in ``code/``: from a folder, or from the one .zip in it."""
+    scripts_dir, max_bytes = options.scripts_dir, options.max_scripts_bytes
     names = list_folder(scripts_dir, "the scripts input")
     path = os.path.join(scripts_dir, names[0]) if len(names) == 1 else ""
     if path.lower().endswith(".zip") and is_regular(path):
@@ -44,8 +44,8 @@ def collect_scripts(
             f"the scripts are {total} bytes unpacked, above the limit of {max_bytes}; leave out "
             "what the model does not need with a .packageignore, or raise --max-scripts-bytes"
         )
-    require_entry_point(entry_point, kept)
-    require_python(entry_point, kept)
+    require_entry_point(options.inference_entry_point, kept)
+    require_python(options.inference_entry_point, kept)
     return Folder(CODE, [Shipped(CODE, 0, True, None), *kept], left_out)
 
 

@@ -10,6 +10,7 @@ import stat
 from typing import IO, Callable, Iterable, NamedTuple, Tuple
 
 from .archive_names import archive_path, parents
+from .entry_dates import EARLIEST, dated
 from .errors import BadInput, show
 from .files import DiskEntry, file_pieces, open_regular
 from .leave_out import check_ignore_size
@@ -109,12 +110,13 @@ def files_from_zip(path: str, whose: str, resources: contextlib.ExitStack) -> tu
     return [found for _, found in in_order], ignore_text
 
 
-def shipped_headers(entry: Shipped) -> bytes:
+def shipped_headers(entry: Shipped, mtime: int = EARLIEST) -> bytes:
     kind = "folder" if entry.open is None else "file"
-    return tar_headers(entry.path, kind, size=entry.size, executable=entry.executable)
+    return tar_headers(entry.path, kind, size=entry.size, executable=entry.executable, mtime=mtime)
 
 
 def tar_size(entry: Shipped) -> int:
+    """How much an entry takes, whatever its date: all dates have the same length."""
     return len(shipped_headers(entry)) + entry.size + len(padding(entry.size))
 
 
@@ -127,9 +129,12 @@ def ship(folder: Folder, write: Callable[[bytes], object]) -> str:
         write(data)
 
     for entry in folder.entries:
-        both(shipped_headers(entry))
-        if entry.open is not None:
-            for piece in file_pieces(entry.open, entry.size, entry.path):
-                both(piece)
-            both(padding(entry.size))
+        if entry.open is None:
+            both(shipped_headers(entry))
+            continue
+        mtime, pieces = dated(file_pieces(entry.open, entry.size, entry.path))
+        both(shipped_headers(entry, mtime))
+        for piece in pieces:
+            both(piece)
+        both(padding(entry.size))
     return digest.hexdigest()

@@ -27,11 +27,12 @@ KINDS = {
     0x35: "folder",
 }
 
+SPARSE = "a sparse file"
 REFUSED_TYPES = {
     ord("3"): "a character device",
     ord("4"): "a block device",
     ord("6"): "a FIFO",
-    ord("S"): "a GNU sparse file",
+    ord("S"): SPARSE,
     ord("M"): "a part of a multi-volume archive",
     ord("V"): "a volume label",
     ord("D"): "a GNU directory dump",

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import struct
 
+from .entry_dates import EARLIEST
 from .tar_format import BLOCK, OCTAL_LIMIT, POSIX_MAGIC, RECORD
 
-MTIME = 315532800  # 1980-01-01T00:00:00Z, the earliest that zip, too, can say
 TYPEFLAGS = {"file": b"0", "symlink": b"2", "folder": b"5"}
 
 
 def tar_headers(
-    path: str, kind: str, *, size: int = 0, executable: bool = False, target: str = ""
+    path: str,
+    kind: str,
+    *,
+    size: int = 0,
+    executable: bool = False,
+    target: str = "",
+    mtime: int = EARLIEST,
 ) -> bytes:
     """The header blocks of an entry.
 
@@ -36,6 +42,7 @@ def tar_headers(
         size if size < OCTAL_LIMIT else 0,
         0o755 if executable else 0o644,
         target.encode("ascii", "replace")[:100],
+        mtime,
     )
 
 
@@ -48,7 +55,9 @@ def pax_record(key: str, text: str) -> bytes:
     return f"{length}".encode() + body
 
 
-def ustar_header(name: bytes, typeflag: bytes, size: int, mode: int, target: bytes) -> bytes:
+def ustar_header(
+    name: bytes, typeflag: bytes, size: int, mode: int, target: bytes, mtime: int = EARLIEST
+) -> bytes:
     header = struct.pack(
         "100s8s8s8s12s12s8s1s100s6s2s32s32s8s8s155s12x",
         name,
@@ -56,7 +65,7 @@ def ustar_header(name: bytes, typeflag: bytes, size: int, mode: int, target: byt
         b"%07o\0" % 0,
         b"%07o\0" % 0,
         b"%011o\0" % size,
-        b"%011o\0" % MTIME,
+        b"%011o\0" % mtime,
         b" " * 8,
         typeflag,
         target,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple
+from typing import Callable, Mapping, NamedTuple
 
 from .archive_names import archive_path, utf8
 from .errors import BadInput, show
-from .pax_records import pax_records
+from .pax_records import no_plain_file, pax_records
 from .tar_format import (
     BLOCK,
     EXTENSIONS,
@@ -24,6 +24,7 @@ from .tar_format import (
     POSIX_MAGIC,
     RECORD,
     REFUSED_TYPES,
+    SPARSE,
     V7_MAGIC,
     ZERO_BLOCK,
     check_range,
@@ -44,7 +45,8 @@ class TarWalk:
     """Goes through a tar archive as it streams by, and holds it to what all readers agree on.
 
     ``judge`` is asked about every entry and answers whether to keep it; the bytes of the kept ones,
-    headers included, go to ``sink`` unchanged.  Whatever two common readers would extract
+    headers included, go to ``sink`` unchanged.  The data of a file that ``watched`` names, padded
+    to whole blocks, goes to its function as well.  Whatever two common readers would extract
     differently is refused here; whether entries fit together is the judge's business.
     """
 
@@ -55,9 +57,12 @@ class TarWalk:
         max_header_bytes: int,
         max_content_bytes: int,
         sink: Callable[[bytes | memoryview], object] | None = None,
+        watched: Mapping[str, Callable[[bytes | memoryview], object]] | None = None,
     ) -> None:
         self._judge = judge
         self._sink = sink
+        self._watched = watched or {}
+        self._watcher: Callable[[bytes | memoryview], object] | None = None
         self._max_header = max_header_bytes
         self._max_content = max_content_bytes
         self._position = 0  # of the next byte to be fed
@@ -90,6 +95,8 @@ class TarWalk:
                 step = min(self._data_left, size - at)
                 if self._keep and self._sink is not None:
                     self._sink(memoryview(data)[at : at + step])
+                if self._watcher is not None:
+                    self._watcher(memoryview(data)[at : at + step])
                 self._data_left -= step
                 at += step
             elif self._zero_blocks == 2:
@@ -202,7 +209,10 @@ class TarWalk:
         if typeflag == PAX_NEXT:
             self._pax = pax_records(body, "an entry's pax header")
         elif typeflag == PAX_GLOBAL:
-            for name in pax_records(body, "the global pax header"):
+            records = pax_records(body, "the global pax header")
+            if what := no_plain_file(records):
+                raise not_plain("what follows a global pax header", what)
+            for name in records:
                 if name in ("path", "linkpath", "size"):
                     raise BadInput(
                         f"the global pax header sets {name} for all entries that follow; "
@@ -246,6 +256,8 @@ class TarWalk:
         # v7 has no type for folders: a name that ends in a slash is one.  Python's tarfile looks at
         # the header's name only, others at the one that counts: both must say the same.
         folder_by_name = typeflag == 0 and raw_name.endswith(b"/")
+        # First of all: old GNU headers of such entries have data of their own behind the magic.
+        self._refuse_what_no_model_holds(raw_name, typeflag)
         magic = block[257:265]
         if magic[:6] == POSIX_MAGIC:
             prefix, _, rest = block[345:].partition(b"\0")
@@ -281,12 +293,7 @@ class TarWalk:
         size = self._size(block, name)
         self._entry_name = name
 
-        kind = KINDS.get(typeflag)
-        if kind is None:
-            what = REFUSED_TYPES.get(typeflag, f"of the unknown type {show(bytes((typeflag,)))}")
-            raise BadInput(
-                f"entry {show(name)} is {what}, which a model cannot hold; archive plain files"
-            )
+        kind = KINDS[typeflag]
         if kind != "folder":
             if name.endswith("/") != folder_by_name or name.endswith("/."):
                 raise BadInput(
@@ -311,6 +318,17 @@ class TarWalk:
         self._keep = self._judge(Entry(path, kind, size, link, offset))
         self._flush_group(self._keep)
         self._data_left = -(-size // BLOCK) * BLOCK
+        self._watcher = self._watched.get(path)
+
+    def _refuse_what_no_model_holds(self, raw_name: bytes, typeflag: int) -> None:
+        what = no_plain_file(self._pax) if self._pax else ""
+        if typeflag not in KINDS:
+            what = REFUSED_TYPES.get(typeflag, f"of the unknown type {show(bytes((typeflag,)))}")
+        if what:
+            pax = self._pax or {}
+            # GNU tar gives a sparse file a made-up name, and its own in a record.
+            told = pax.get("GNU.sparse.name") or pax.get("path") or self._long.get(GNU_LONG_NAME)
+            raise not_plain(f"entry {show(told or raw_name)}", what)
 
     def _size(self, block: bytes, name: str) -> int:
         octal = OCTAL(block[124:136])
@@ -332,3 +350,11 @@ class TarWalk:
         if size > self._max_content:
             raise BadInput(f"{what} of {size} bytes, above --max-content-bytes; {MAKE_AGAIN}")
         return size
+
+
+def not_plain(which: str, what: str) -> BadInput:
+    if what == SPARSE:
+        return BadInput(
+            f"{which} is {what}, which not every reader unpacks; archive it without --sparse"
+        )
+    return BadInput(f"{which} is {what}, which a model cannot hold; archive plain files")

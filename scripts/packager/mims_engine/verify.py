@@ -54,7 +54,7 @@ def read_back(out: AtomicFile, written: Written) -> None:
             raise fault from error
         if (crc, size) != (written.front_crc, written.front_size):
             raise fault
-    if out.read_at(written.front - 4, 4) != SYNC_MARK:
+    if written.front_size and out.read_at(written.front - 4, 4) != SYNC_MARK:
         raise fault
     trailer = out.read_at(out.size - GZIP_TRAILER.size, GZIP_TRAILER.size)
     if trailer != GZIP_TRAILER.pack(written.crc, written.size & 0xFFFFFFFF):
@@ -105,10 +105,11 @@ def read_package(path: str, name: str, options: Options) -> Contents:
             f"{show(name)} is damaged: its content does not match its gzip trailer; "
             "package it again"
         )
-    if not judge.has_file(f"{CODE}/{options.inference_entry_point}"):
+    entry_point = f"{CODE}/{options.inference_entry_point}"
+    if not options.without_scripts and not judge.has_file(entry_point):
         raise BadInput(
-            f"{show(name)} has no {CODE}/{options.inference_entry_point}, so nothing would serve "
-            "the model; package it again, or name the right file with --inference-entry-point"
+            f"{show(name)} has no {entry_point}, so nothing would serve the model; package it "
+            "again, or name the right file with --inference-entry-point"
         )
     return Contents(digest.hexdigest(), file.size, crc, size, judge.files)
 

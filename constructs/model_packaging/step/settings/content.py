@@ -6,35 +6,37 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from model_packaging.step.settings.names import RelativePath, extra_input_name
-from model_packaging.step.settings.s3_names import Location
+from model_packaging.step.settings.s3_names import Location, Source
 from model_packaging.step.settings.settings_group import SettingsGroup
 
 
 class ContentSettings(SettingsGroup):
     """What is packaged: the scripts, further inputs, and how."""
 
-    source_dir: Path | None = Field(
+    source_dir: Source | None = Field(
         default=None,
-        description="Folder of the inference scripts that ship in code/. Default: "
-        "processing_source_dir, if that is given and has no `__main__.py`.",
+        description="Folder of the inference scripts that ship in code/: one here, or an S3 "
+        "prefix. Default: processing_source_dir, if that is given and has no `__main__.py`.",
     )
-    inference_entry_point: RelativePath = Field(
+    inference_entry_point: RelativePath | None = Field(
         default="inference.py",
-        description="Script in source_dir that the hosting container starts with.",
+        description="Script in source_dir that the hosting container starts with. None: the "
+        "package gets no scripts.",
     )
     extra_inputs: dict[Annotated[str, AfterValidator(extra_input_name)], Location] = Field(
         default={},
         description="Further content of the package, by the folder it lands in: an S3 prefix, or "
-        "a folder here.",
+        "a folder here, or what a step before has written.",
     )
     packaging_mode: Literal["auto", "splice", "stream"] = Field(
         default="auto",
         description="`splice` copies the compressed model, `stream` recompresses it, `auto` "
         "splices where it can.",
     )
-    existing_code: Literal["replace", "overlay", "refuse"] = Field(
-        default="replace",
-        description="What becomes of files that the model already has in code/.",
+    existing_code: Literal["auto", "replace", "overlay", "refuse"] = Field(
+        default="auto",
+        description="What becomes of files that the model already has in code/. `auto` replaces "
+        "them with a warning, but refuses where an MLmodel names them as the model's own code.",
     )
 
     def problems(self) -> list[str]:

@@ -1,7 +1,10 @@
 """Encryption and network of the job."""
 
+from typing import Annotated
+
 from pydantic import Field
 
+from model_packaging.step.settings.expressions import OrExpression
 from model_packaging.step.settings.sagemaker_shapes import KmsKey, SecurityGroups, Subnets
 from model_packaging.step.settings.settings_group import SettingsGroup
 from model_packaging.step.settings.strict import StrictTruth
@@ -26,7 +29,7 @@ class EncryptionAndNetworkSettings(SettingsGroup):
     security_group_ids: SecurityGroups = Field(
         default=(), description="Security groups of the job. Together with subnets."
     )
-    enable_network_isolation: StrictTruth = Field(
+    enable_network_isolation: Annotated[StrictTruth, OrExpression("Boolean")] = Field(
         default=True,
         description="Whether the container is cut off from every network. The script needs none.",
     )

@@ -1,9 +1,10 @@
 """What the job runs on: instances and their volumes."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from model_packaging.step.settings.expressions import OrExpression
 from model_packaging.step.settings.sagemaker_shapes import InstancePreferences, InstanceType
 from model_packaging.step.settings.settings_group import SettingsGroup
 from model_packaging.step.settings.strict import StrictInteger, StrictTruth
@@ -12,26 +13,29 @@ DEFAULT_INSTANCE_TYPE: Final = "ml.m5.2xlarge"
 DEFAULT_VOLUME_SIZE: Final = 500  # GB
 
 
+_Type = Annotated[InstanceType, OrExpression("String")]
+
+
 class InstanceSettings(SettingsGroup):
     """What the job runs on: instances and their volumes."""
 
-    processing_instance_count: StrictInteger = Field(
+    processing_instance_count: Annotated[
+        StrictInteger, Field(ge=1, le=10), OrExpression("Integer")
+    ] = Field(
         default=1,
-        ge=1,
-        le=10,
         description="Instances of the processing job. The script works on one; more only repeat "
         "its work.",
     )
-    processing_volume_size: StrictInteger = Field(
-        default=DEFAULT_VOLUME_SIZE, ge=10, le=1000, description="Volume of each instance, in GB."
-    )
-    processing_instance_type: InstanceType | None = Field(
+    processing_volume_size: Annotated[
+        StrictInteger, Field(ge=10, le=1000), OrExpression("Integer")
+    ] = Field(default=DEFAULT_VOLUME_SIZE, description="Volume of each instance, in GB.")
+    processing_instance_type: _Type | None = Field(
         default=None, description="Instance type of the job. Default: the large or the small one."
     )
-    processing_instance_type_large: InstanceType = Field(
+    processing_instance_type_large: _Type = Field(
         default="ml.m5.4xlarge", description="Instance type when the large one is chosen."
     )
-    processing_instance_type_small: InstanceType = Field(
+    processing_instance_type_small: _Type = Field(
         default=DEFAULT_INSTANCE_TYPE, description="Instance type otherwise."
     )
     use_large_processing_instance: StrictTruth = Field(

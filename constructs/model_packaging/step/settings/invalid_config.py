@@ -9,12 +9,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from model_packaging.step.service_model import closest
+from model_packaging.step.settings import predecessor
+from model_packaging.step.settings.expressions import is_expression
 
 _SHORT_LIST = 25  # settings; more would bury the message
 _NUMBER = re.compile(r"\s*[+-]?\d+(\.\d*)?\s*")
 
 
-class InvalidConfigError(Exception):  # pydantic would wrap a ValueError once more
+class InvalidConfigError(ValueError):
     """Every fault of one configuration.
 
     Attributes:
@@ -44,10 +46,19 @@ def _problems(model: type[BaseModel], fault: ErrorDetails) -> Iterator[str]:
         return  # the setting that it depends on is reported
     where, given = _path(fault["loc"]), fault["input"]
     field = _field_at(model, fault["loc"])
+    if is_expression(given) and fault["type"] != "value_error":
+        yield (
+            f"{where}: {given.expr} is known when an execution runs, but is needed before; "
+            "write the value itself"
+        )
+        return
     match fault["type"]:
         case "missing":
             yield f"{where}: is required"
         case "extra_forbidden":
+            if len(fault["loc"]) == 1 and (went := predecessor.where_it_went(where)):
+                yield f"{where}: {given!r} is given, which the predecessor had; {went}"
+                return
             known = list(_model_at(model, fault["loc"][:-1]).model_fields)
             near = closest(str(fault["loc"][-1]), known)
             hint = f"did you mean {near!r}?" if near else "remove it"

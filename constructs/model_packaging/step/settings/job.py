@@ -2,10 +2,11 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from model_packaging.step import contract
 from model_packaging.step.sdk import sklearn_image
+from model_packaging.step.settings.expressions import OrExpression
 from model_packaging.step.settings.names import Name
 from model_packaging.step.settings.sagemaker_shapes import Environment, SageMakerShape, Tags
 from model_packaging.step.settings.settings_group import SettingsGroup
@@ -24,6 +25,19 @@ def _known_names(*known: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _default_for_null(default: dict[str, str]) -> BeforeValidator:
+    """The predecessor's saved configurations have null for names that nobody chose."""
+    return BeforeValidator(lambda names: default if names is None else names)
+
+
+_INPUT_NAMES: Final = {
+    name: name for name in (contract.MODEL_INPUT, contract.INFERENCE_SCRIPTS_INPUT)
+}
+_OUTPUT_NAMES: Final = {
+    name: name for name in (contract.PACKAGED_MODEL_OUTPUT, contract.PACKAGE_REPORT_OUTPUT)
+}
+
+
 class JobSettings(SettingsGroup):
     """The processing job: its container, environment, names and tags."""
 
@@ -31,30 +45,22 @@ class JobSettings(SettingsGroup):
         default="1.2-1", description="Version of SageMaker's scikit-learn container."
     )
     max_runtime_in_seconds: (
-        Annotated[StrictInteger, SageMakerShape("ProcessingMaxRuntimeInSeconds")] | None
+        Annotated[
+            StrictInteger,
+            SageMakerShape("ProcessingMaxRuntimeInSeconds"),
+            OrExpression("Integer"),
+        ]
+        | None
     ) = Field(default=None, description="When SageMaker stops the job. Default: after 24 hours.")
     environment: Environment = Field(
         default={}, description="Environment variables of the job. Names in MIMS_ are the step's."
     )
     input_names: Annotated[
-        dict[str, Name], _known_names(contract.MODEL_INPUT, contract.INFERENCE_SCRIPTS_INPUT)
-    ] = Field(
-        default={
-            contract.MODEL_INPUT: contract.MODEL_INPUT,
-            contract.INFERENCE_SCRIPTS_INPUT: contract.INFERENCE_SCRIPTS_INPUT,
-        },
-        description="Name of each input in the definition.",
-    )
+        dict[str, Name], _known_names(*_INPUT_NAMES), _default_for_null(_INPUT_NAMES)
+    ] = Field(default=_INPUT_NAMES, description="Name of each input in the definition.")
     output_names: Annotated[
-        dict[str, Name],
-        _known_names(contract.PACKAGED_MODEL_OUTPUT, contract.PACKAGE_REPORT_OUTPUT),
-    ] = Field(
-        default={
-            contract.PACKAGED_MODEL_OUTPUT: contract.PACKAGED_MODEL_OUTPUT,
-            contract.PACKAGE_REPORT_OUTPUT: contract.PACKAGE_REPORT_OUTPUT,
-        },
-        description="Name of each output in the definition.",
-    )
+        dict[str, Name], _known_names(*_OUTPUT_NAMES), _default_for_null(_OUTPUT_NAMES)
+    ] = Field(default=_OUTPUT_NAMES, description="Name of each output in the definition.")
     tags: Tags = Field(default={}, description="Tags of the pipeline and of its jobs.")
 
     @field_validator("processing_framework_version")

@@ -46,9 +46,22 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
         ]
 
     def _inference_script_problems(self) -> list[str]:
+        if self.inference_entry_point is None:
+            if self.source_dir is None:
+                return []
+            return [
+                f"source_dir: {str(self.source_dir)!r} is given, but inference_entry_point is "
+                "None, which packages without scripts; leave source_dir out, or name the script "
+                "in it"
+            ]
         scripts = self.source_dir or self.processing_source_dir
         if scripts is None:
-            return ["source_dir: None is given; name the folder of the inference scripts"]
+            return [
+                "source_dir: None is given; name the folder of the inference scripts, or package "
+                "without any by inference_entry_point=None"
+            ]
+        if isinstance(scripts, str):
+            return []  # what is in S3, the packager will see
         if self.source_dir is None and is_packager(scripts):
             return [
                 f"source_dir: None is given, and processing_source_dir {str(scripts)!r} is a "
@@ -86,6 +99,8 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
             script = self.get_script_path()
         except FileNotFoundError as error:
             return [f"processing_source_dir: None is given, but {error}"]
+        if isinstance(script, str):
+            return []  # what is in S3, the job will see
         if is_packager(script.parent) and self.processing_entry_point == PROGRAM:
             return []
         if script.is_file():
@@ -135,33 +150,46 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
             f"{setting}: {name!r} has local NVMe storage, which takes no volume_kms_key; write a "
             f"type without it, such as {DEFAULT_INSTANCE_TYPE!r}, or do without volume_kms_key"
             for setting, name in self.get_instance_types().items()
-            if has_local_storage(name)
+            if isinstance(name, str) and has_local_storage(name)  # no SDK expression
         ]
 
-    def get_inference_source_dir(self) -> Path:
-        """Folder of the inference scripts: ``source_dir``, or else ``processing_source_dir``."""
+    def get_inference_source_dir(self) -> Path | str | None:
+        """Folder of the inference scripts: ``source_dir``, or else ``processing_source_dir``.
+
+        Returns:
+            A folder here, or the S3 URI of one or of its zip; none where the package gets no
+            scripts.
+        """
+        if self.inference_entry_point is None:
+            return None
         folder = self.source_dir or self.processing_source_dir
-        assert folder is not None  # noqa: S101  # checked when the configuration was made
+        if isinstance(folder, str) and not folder.endswith(".zip"):
+            # S3 reads a URI as the beginning of keys: else, longer names would come along.
+            return f"{folder}/"
         return folder
 
-    def get_effective_source_dir(self) -> Path:
-        """Folder of the packaging script.
+    def get_effective_source_dir(self) -> Path | str:
+        """Folder of the packaging script, here or in S3.
 
         ``processing_source_dir``, or else ``source_dir`` if it holds the script (so that nobody's
         own script is replaced silently), or else the library's own packager.
         """
         if self.processing_source_dir is not None:
             return self.processing_source_dir
-        if self.source_dir and (self.source_dir / self.processing_entry_point).is_file():
-            return self.source_dir
+        folder = self.source_dir
+        if isinstance(folder, Path) and (folder / self.processing_entry_point).is_file():
+            return folder
         return own_packager()
 
-    def get_script_path(self) -> Path:
-        """The packaging script."""
-        return self.get_effective_source_dir() / self.processing_entry_point
+    def get_script_path(self) -> Path | str:
+        """The packaging script, here or in S3."""
+        folder = self.get_effective_source_dir()
+        if isinstance(folder, str):
+            return f"{folder}/{self.processing_entry_point}"
+        return folder / self.processing_entry_point
 
-    def get_packaging_source(self) -> Path:
-        """What ships as the packager: a folder or one file.
+    def get_packaging_source(self) -> Path | str:
+        """What ships as the packager: a folder or one file here, or one file in S3.
 
         Returns:
             The folder of the packaging script if it has a ``__main__.py``: it ships as one zip,
@@ -169,7 +197,9 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
             script alone.
         """
         folder = self.get_effective_source_dir()
-        return folder if is_packager(folder) else self.get_script_path()
+        return (
+            folder if isinstance(folder, Path) and is_packager(folder) else self.get_script_path()
+        )
 
     def get_tags(self) -> dict[str, str]:
         """Tags of the pipeline and its jobs: ``tags``, and who, when and which version."""

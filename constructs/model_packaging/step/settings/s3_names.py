@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator
 
 from model_packaging.step.s3_location import S3Location
+from model_packaging.step.settings.expressions import OrExpression
 from model_packaging.step.settings.tokens import CDK_TOKEN, SAMPLE, has_token
 
 # "Bucket naming rules" in the Amazon S3 User Guide.
@@ -73,6 +74,12 @@ def _bucket(value: str) -> str:
     return value
 
 
+def _source(value: str | Path) -> str | Path:
+    if isinstance(value, str) and (value.startswith("s3:") or has_token(value)):
+        return s3_uri(value).rstrip("/")
+    return Path(value)
+
+
 def _location(value: str | Path) -> str | Path:
     if isinstance(value, str) and (value.startswith("s3:") or has_token(value)):
         return s3_uri(value)
@@ -86,4 +93,6 @@ S3Uri = Annotated[str, AfterValidator(_prefix)]
 
 BucketName = Annotated[str, AfterValidator(_bucket)]
 
-Location = Annotated[str | Path, AfterValidator(_location)]
+Source = Annotated[str | Path, AfterValidator(_source)]
+
+Location = Annotated[str | Path, AfterValidator(_location), OrExpression("String")]

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic_core import core_schema
 
 from model_packaging.step import service_model
+from model_packaging.step.settings.expressions import OrExpression
 from model_packaging.step.settings.tokens import CDK_TOKEN, SAMPLE, has_token
 
 _RESERVED_TAG = re.compile(r"aws:", re.IGNORECASE)
@@ -78,7 +79,8 @@ class SageMakerShape:
 
 
 def _no_duplicates(values: Sequence[str]) -> Sequence[str]:
-    if doubled := sorted({value for value in values if values.count(value) > 1}):
+    texts = [value for value in values if isinstance(value, str)]
+    if doubled := sorted({value for value in texts if texts.count(value) > 1}):
         raise ValueError(f"{doubled[0]!r} is given twice; write it once")
     return values
 
@@ -91,16 +93,18 @@ InstancePreferences = Annotated[
     AfterValidator(_no_duplicates),
 ]
 
-KmsKey = Annotated[str, Field(min_length=1), SageMakerShape("KmsKeyId")]
+KmsKey = Annotated[str, Field(min_length=1), SageMakerShape("KmsKeyId"), OrExpression("String")]
+
+Argument = Annotated[str, SageMakerShape("ContainerArgument"), OrExpression("String")]
 
 Subnets = Annotated[
-    tuple[Annotated[str, SageMakerShape("SubnetId")], ...],
+    tuple[Annotated[str, SageMakerShape("SubnetId"), OrExpression("String")], ...],
     SageMakerShape("Subnets"),
     AfterValidator(_no_duplicates),
 ]
 
 SecurityGroups = Annotated[
-    tuple[Annotated[str, SageMakerShape("SecurityGroupId")], ...],
+    tuple[Annotated[str, SageMakerShape("SecurityGroupId"), OrExpression("String")], ...],
     SageMakerShape("VpcSecurityGroupIds"),
     AfterValidator(_no_duplicates),
 ]
@@ -118,7 +122,7 @@ Tags = Annotated[
 Environment = Annotated[
     dict[
         Annotated[str, SageMakerShape("ProcessingEnvironmentKey")],
-        Annotated[str, SageMakerShape("ProcessingEnvironmentValue")],
+        Annotated[str, SageMakerShape("ProcessingEnvironmentValue"), OrExpression("String")],
     ],
     SageMakerShape("ProcessingEnvironmentMap"),
 ]
