@@ -44,12 +44,14 @@ def main() -> None:
     from werkzeug.serving import make_server
 
     from local_aws import (
+        alarm_actions,
         bucket_policies,
         cloudformation,
         event_delivery,
         executions,
         hosting,
         managed_policies,
+        s3_requests,
     )
 
     class Handler(MotoRequestHandler):  # type: ignore[misc]  # moto is not checked
@@ -61,12 +63,14 @@ def main() -> None:
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler)
     os.environ["AWS_ENDPOINT_URL"] = f"http://localhost:{server.port}"
+    alarm_actions.install()
     bucket_policies.install()
     cloudformation.install()
     event_delivery.install()
     executions.install(options.directory / "executions")
     hosting.install(options.directory / "endpoints", options.serving_python)
     managed_policies.install()
+    s3_requests.install()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: _end(hosting.end_all))
     print(server.port, flush=True)

@@ -2,8 +2,8 @@
 
 An upload becomes the event that S3 sends ("Amazon S3 event notifications with EventBridge"),
 every rule is asked with moto's own pattern matcher, a target's JSON paths are resolved, and the
-pipeline is started. What can't be delivered goes to the target's dead-letter queue, if the
-queue's policy and its key's let EventBridge write to it.
+pipeline is started in the target's role. What can't be delivered goes to the target's dead-letter
+queue, if the queue's policy and its key's let EventBridge write to it.
 """
 
 import datetime
@@ -21,14 +21,22 @@ from moto.events.models import EventPattern, EventsBackend, events_backends
 from moto.events.responses import EventsHandler
 from moto.s3 import notifications
 
+from local_aws.authorization import (
+    AccessDeniedError,
+    authorize_service,
+    authorize_services_key,
+)
+from local_aws.identities import AssumeRoleError, assume
 from local_aws.metrics import EVENTS_NAMESPACE, count
 from local_aws.moto_seams import OwnBackend, replace, use_backend, use_responses
-from local_aws.policy_evaluation import LOOPBACK, Request, is_allowed, statements
+from local_aws.policy_evaluation import statements
 from local_aws.rule_targets import pipeline_parameters
 
 logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
+
+_SERVICE = "events.amazonaws.com"
 
 # The API call that S3 names as the reason of an "Object Created" event.
 _REASONS = {
@@ -137,7 +145,9 @@ def deliver(account_id: str, event: Event) -> None:
 def _deliver_to(rule: Any, target: Mapping[str, Any], event: Event) -> None:
     count(EVENTS_NAMESPACE, "Invocations", RuleName=rule.name)
     try:
-        _start_pipeline(target, event)
+        _start_pipeline(rule, target, event)
+    except AssumeRoleError as fault:
+        _fail(rule, target, event, "AccessDenied", str(fault))
     except botocore.exceptions.ClientError as fault:
         error = fault.response["Error"]
         _fail(rule, target, event, error["Code"], error["Message"])
@@ -156,12 +166,16 @@ def _fail(rule: Any, target: Mapping[str, Any], event: Event, code: str, message
     count(EVENTS_NAMESPACE, *names, RuleName=rule.name)
 
 
-def _start_pipeline(target: Mapping[str, Any], event: Event) -> None:
+def _start_pipeline(rule: Any, target: Mapping[str, Any], event: Event) -> None:
     service, resource = target["Arn"].split(":", 5)[2::3]
     kind, _, name = resource.partition("/")
     if (service, kind) != ("sagemaker", "pipeline"):
         raise NotImplementedError(f"the local AWS delivers to pipelines, not to {target['Arn']}")
-    boto3.client("sagemaker").start_pipeline_execution(
+    if "RoleArn" not in target:
+        # "PutTargets": EventBridge needs a role for pipelines.
+        raise ValueError(f"the target {target['Id']} has no role that may start the pipeline")
+    session = assume(_SERVICE, target["RoleArn"], rule.arn, event["id"])
+    session.client("sagemaker").start_pipeline_execution(
         PipelineName=name, PipelineParameters=pipeline_parameters(target, event)
     )
 
@@ -171,8 +185,10 @@ def _send_dead_letter(
 ) -> bool:
     sqs = boto3.client("sqs")
     url = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
-    if not _may_send(sqs, url, rule.arn):
-        logger.error("rule %s may not write to its dead-letter queue %s", rule.name, arn)
+    try:
+        _authorize_sending(sqs, url, rule.arn)
+    except AccessDeniedError as refusal:
+        logger.error("rule %s lost an event: %s; then: %s", rule.name, message, refusal)
         return False
     details = {
         "RULE_ARN": rule.arn,
@@ -190,39 +206,15 @@ def _send_dead_letter(
     return True
 
 
-def _may_send(sqs: Any, url: str, rule_arn: str) -> bool:
-    """Whether the policies of a queue and of its key let EventBridge send for a rule."""
+def _authorize_sending(sqs: Any, url: str, rule_arn: str) -> None:
+    """Ask the policies of a queue and of its key whether EventBridge may send for a rule.
+
+    A customer key's policy has to name EventBridge; that of alias/aws/sqs can't be changed ("Using
+    dead-letter queues to process undelivered events in EventBridge").
+    """
     names = ["KmsMasterKeyId", "Policy", "QueueArn"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    if not _is_granted("sqs:SendMessage", queue["QueueArn"], queue.get("Policy"), rule_arn):
-        return False
-    key = queue.get("KmsMasterKeyId")
-    if not key:
-        return True
-    # A customer key's policy has to name EventBridge; that of alias/aws/sqs can't be changed
-    # ("Using dead-letter queues to process undelivered events in EventBridge").
-    if key.endswith("alias/aws/sqs"):
-        return False
-    kms = boto3.client("kms")
-    key_arn = kms.describe_key(KeyId=key)["KeyMetadata"]["Arn"]
-    policy = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
-    return all(
-        _is_granted(action, key_arn, policy, rule_arn)
-        for action in ("kms:Decrypt", "kms:GenerateDataKey")
-    )
-
-
-def _is_granted(action: str, resource_arn: str, policy: str | None, rule_arn: str) -> bool:
-    """Whether a resource's policy lets EventBridge do something for a rule."""
-    request = Request(
-        principal="events.amazonaws.com",
-        action=action,
-        resource=resource_arn,
-        context={
-            **LOOPBACK,
-            "aws:SourceArn": rule_arn,
-            "aws:SourceAccount": rule_arn.split(":")[4],
-        },
-        owner=resource_arn.split(":")[4],
-    )
-    return is_allowed(request, resource=statements(policy))
+    policy = statements(queue.get("Policy"))
+    authorize_service(_SERVICE, "sqs:SendMessage", queue["QueueArn"], policy, rule_arn)
+    if key := queue.get("KmsMasterKeyId"):
+        authorize_services_key(_SERVICE, key, rule_arn)

@@ -20,7 +20,10 @@ class OwnBackend:
 
     @property
     def _url_module(self) -> ModuleType:
-        """The service's table of URLs, which moto looks for beside the module of the class."""
+        """The service's table of URLs, which moto looks for beside the module of the class.
+
+        That of S3, moto loads anew each time, so that what has been put into it is lost.
+        """
         [models] = (
             name
             for name in (ancestor.__module__ for ancestor in type(self).__mro__)
@@ -34,9 +37,10 @@ def use_backend(backends: Any, backend: type[Any]) -> None:
 
     Args:
         backends: moto's dictionary of them, such as ``s3_backends``.
-        backend: The subclass.
+        backend: The subclass, which inherits from OwnBackend first.
     """
     _check_subclass(backend, getattr(backends, "backend", None))
+    _check_subclass(backend, OwnBackend)
     if len(backends):
         raise SeamError(f"moto has made a backend of {backends.service_name} already")
     backends.backend = backend

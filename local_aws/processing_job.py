@@ -5,25 +5,38 @@ environment, Python's standard library. The container's paths are mapped to a sc
 """
 
 import json
+import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
+import boto3.exceptions
 import botocore.exceptions
+
+from local_aws.authorization import AccessDeniedError, authorize_key
+from local_aws.identities import RoleSession
 
 _CONTAINER_ROOT = "/opt/ml/"
 _MESSAGE_FILE = "/opt/ml/output/message"
 # "How Amazon SageMaker Processing Configures Your Processing Container"
 _CONFIGURATION_FILE = "/opt/ml/config/processingjobconfig.json"
 _MAX_EXIT_MESSAGE = 1024
+_POLL_SECONDS = 0.02
+_STOP_SECONDS = 120  # "StopProcessingJob": from SIGTERM to SIGKILL
 
 
 class JobError(Exception):
     """The job failed; the text is its failure reason."""
+
+
+class JobStoppedError(JobError):
+    """The job was stopped before its end."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +66,41 @@ class ProcessingJob:
         request: The arguments of ``CreateProcessingJob``, without expressions.
         scratch: Empty folder that becomes the job's file system.
         log: File that collects what the container prints.
+        session: The job's role, in which inputs are fetched, outputs sent and keys used.
     """
 
-    def __init__(self, request: Mapping[str, Any], scratch: Path, log: Path) -> None:
+    def __init__(
+        self, request: Mapping[str, Any], scratch: Path, log: Path, session: RoleSession
+    ) -> None:
         self._request = request
         self._scratch = scratch
         self._log = log
+        self._session = session
+        self._s3 = session.client("s3")
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End the entry point, now or as soon as it runs."""
+        self._stopped.set()
 
     def run(self) -> None:
         """Fetch the inputs, run the entry point, send the outputs.
 
         Raises:
-            JobError: A key, a network or an input is missing, or the entry point failed.
+            JobStoppedError: It was stopped.
+            JobError: A key, a network or an input is missing, the job's role may not use it, or the
+                entry point failed.
         """
+        try:
+            self._run()
+        except botocore.exceptions.ClientError as fault:
+            raise JobError(f"ClientError: {_told(fault)}") from fault
+        except boto3.exceptions.S3UploadFailedError as fault:
+            raise JobError(f"ClientError: {fault}") from fault
+        except AccessDeniedError as fault:
+            raise JobError(f"ClientError: AccessDeniedException: {fault}") from fault
+
+    def _run(self) -> None:
         self._check_keys()
         self._check_network()
         for job_input in self._request.get("ProcessingInputs", []):
@@ -76,6 +111,8 @@ class ProcessingJob:
         self._local(_MESSAGE_FILE).parent.mkdir(parents=True, exist_ok=True)
         self._write_configuration()
         exit_code = self._run_entry_point()
+        if self._stopped.is_set():
+            raise JobStoppedError("the job was stopped")
         # Also after a failure: that nothing incomplete is left is the script's own duty.
         for output in outputs:
             self._send(output["S3Output"])
@@ -115,28 +152,34 @@ class ProcessingJob:
         return outputs
 
     def _check_keys(self) -> None:
+        """Use the keys that the job names, as itself.
+
+        Source: "CreateProcessingJob API: Execution Role Permissions".
+        """
         cluster = self._request["ProcessingResources"]["ClusterConfig"]
         outputs = self._request.get("ProcessingOutputConfig", {})
-        for key in (cluster.get("VolumeKmsKeyId"), outputs.get("KmsKeyId")):
+        granted = {"kms:GrantIsForAWSResource": "true"}
+        for action, key, context in (
+            ("kms:CreateGrant", cluster.get("VolumeKmsKeyId"), granted),
+            ("kms:Encrypt", outputs.get("KmsKeyId"), {}),
+        ):
             if key is None:
                 continue
-            try:
-                state = boto3.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
-            except botocore.exceptions.ClientError as fault:
-                raise JobError(f"ClientError: {fault.response['Error']['Message']}") from fault
-            if state != "Enabled":
-                raise JobError(f"ClientError: the KMS key {key} is {state}")
+            metadata = boto3.client("kms").describe_key(KeyId=key)["KeyMetadata"]
+            if metadata["KeyState"] != "Enabled":
+                raise JobError(f"ClientError: the KMS key {key} is {metadata['KeyState']}")
+            region = metadata["Arn"].split(":")[3]
+            # "kms:ViaService" in the KMS Developer Guide names SageMaker's own.
+            via = {"kms:ViaService": f"sagemaker.{region}.amazonaws.com"}
+            authorize_key(self._session.caller, action, metadata["Arn"], region, context | via)
 
     def _check_network(self) -> None:
         vpc = self._request.get("NetworkConfig", {}).get("VpcConfig")
         if vpc is None:
             return
         ec2 = boto3.client("ec2")
-        try:
-            ec2.describe_subnets(SubnetIds=vpc["Subnets"])
-            ec2.describe_security_groups(GroupIds=vpc["SecurityGroupIds"])
-        except botocore.exceptions.ClientError as fault:
-            raise JobError(f"ClientError: {fault.response['Error']['Message']}") from fault
+        ec2.describe_subnets(SubnetIds=vpc["Subnets"])
+        ec2.describe_security_groups(GroupIds=vpc["SecurityGroupIds"])
 
     def _run_entry_point(self) -> int | None:
         """The entry point's exit code; None if it was stopped because it took too long."""
@@ -146,21 +189,33 @@ class ProcessingJob:
             raise JobError(f"ClientError: the local AWS runs python3, not {command[0]!r}")
         arguments = [self._mapped(word) for word in application.get("ContainerArguments", [])]
         limit = self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
-        with self._log.open("ab") as log:
-            try:
-                return subprocess.run(
-                    # Neither site-packages nor the user's settings: the standard library alone.
-                    [sys.executable, "-S", "-s", "-E", *command[1:], *arguments],
-                    cwd=self._scratch,
-                    env={"PATH": "/usr/bin:/bin", **self._request.get("Environment", {})},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    timeout=limit,
-                    check=False,
-                ).returncode
-            except subprocess.TimeoutExpired:
+        with (
+            self._log.open("ab") as log,
+            subprocess.Popen(
+                # Neither site-packages nor the user's settings: the standard library alone.
+                [sys.executable, "-S", "-s", "-E", *command[1:], *arguments],
+                cwd=self._scratch,
+                env={"PATH": "/usr/bin:/bin", **self._request.get("Environment", {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            ) as process,
+        ):
+            return self._wait(process, limit)
+
+    def _wait(self, process: "subprocess.Popen[bytes]", limit: float | None) -> int | None:
+        deadline = None if limit is None else time.monotonic() + limit
+        while process.poll() is None:
+            if deadline is not None and time.monotonic() > deadline:
+                process.kill()
                 return None
+            if self._stopped.wait(_POLL_SECONDS):
+                process.terminate()
+                try:
+                    process.wait(_STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+        return process.returncode
 
     def _fetch(self, s3_input: Mapping[str, Any]) -> None:
         """Bring the objects below a prefix to the input's folder.
@@ -172,10 +227,9 @@ class ProcessingJob:
             raise JobError(f"ClientError: the local AWS fetches S3Prefix inputs, not {kind}")
         location = S3Location.parse(s3_input["S3Uri"])
         folder = self._local(s3_input["LocalPath"])
-        s3 = boto3.client("s3")
         keys = [
             item["Key"]
-            for page in s3.get_paginator("list_objects_v2").paginate(
+            for page in self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=location.bucket, Prefix=location.key
             )
             for item in page.get("Contents", [])
@@ -189,17 +243,19 @@ class ProcessingJob:
         for key in keys:
             target = folder / _relative_key(location.key, key)
             target.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(location.bucket, key, str(target))
+            # A refusal of GetObject has words, that of the HeadObject before a download has none.
+            body = self._s3.get_object(Bucket=location.bucket, Key=key)["Body"]
+            with target.open("wb") as file:
+                shutil.copyfileobj(body, file, 1 << 20)
 
     def _send(self, s3_output: Mapping[str, Any]) -> None:
         location = S3Location.parse(s3_output["S3Uri"])
         folder = self._local(s3_output["LocalPath"])
-        s3 = boto3.client("s3")
         key_id = self._request["ProcessingOutputConfig"].get("KmsKeyId")
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if key_id else {}
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             key = f"{location.key.rstrip('/')}/{file.relative_to(folder).as_posix()}"
-            s3.upload_file(str(file), location.bucket, key, ExtraArgs=encryption)
+            self._s3.upload_file(str(file), location.bucket, key, ExtraArgs=encryption)
 
     def _local(self, container_path: str) -> Path:
         return Path(self._mapped(container_path))
@@ -215,6 +271,11 @@ class ProcessingJob:
         if isinstance(value, list):
             return [self._all_mapped(item) for item in value]
         return self._mapped(value) if isinstance(value, str) else value
+
+
+def _told(fault: botocore.exceptions.ClientError) -> str:
+    error = fault.response["Error"]
+    return f"{error['Code']}: {error['Message']}"
 
 
 def _relative_key(prefix: str, key: str) -> str:

@@ -27,6 +27,7 @@ from operations.synthesis import PROJECT, stack_name, synthesize
 STACK = "ModelPackaging"  # its construct, which the CDK CLI asks for; its name is the stage's
 INFERENCE_SCRIPTS = PROJECT / "scripts" / "inference"
 ENTRY_POINT = "inference.py"
+_SECONDS = 120  # for the event, the pipeline and the job
 
 
 @dataclass
@@ -218,11 +219,7 @@ class Demo:
         with self._stages.run(
             "Event, pipeline, packaging", _executions(cloud, result.pipeline)
         ) as stage:
-            try:
-                execution = cloud.wait_for_execution(result.pipeline)
-            except TimeoutError as fault:
-                undelivered = _undelivered(cloud, outputs["DeadLetterQueueUrl"])
-                raise ExplainedError(undelivered or str(fault)) from fault
+            execution = _execution(cloud, result.pipeline, outputs["DeadLetterQueueUrl"])
             arn = result.execution_arn = execution["PipelineExecutionArn"]
             sagemaker = cloud.client("sagemaker")
             given = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
@@ -362,14 +359,32 @@ def _stop(signal_number: int, _: Any) -> NoReturn:
     sys.exit(128 + signal_number)
 
 
+def _execution(cloud: LocalCloud, pipeline: str, queue_url: str) -> dict[str, Any]:
+    """The execution that the upload starts, when it has ended.
+
+    Raises:
+        ExplainedError: None has started, or it doesn't end.
+    """
+    for _ in range(_SECONDS):
+        try:
+            return cloud.wait_for_execution(pipeline, seconds=1)
+        except TimeoutError:
+            if reason := _undelivered(cloud, queue_url):
+                raise ExplainedError(f"the event could not be delivered: {reason}") from None
+    raise ExplainedError(f"no execution of {pipeline} ended within {_SECONDS} s")
+
+
 def _undelivered(cloud: LocalCloud, queue_url: str) -> str | None:
     """Why an event did not start the pipeline, if its dead-letter queue tells."""
     received = cloud.client("sqs").receive_message(
         QueueUrl=queue_url, MessageAttributeNames=["All"]
     )
     for message in received.get("Messages", []):
-        reason: str = message["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
-        return f"the event could not be delivered: {reason}"
+        code, reason = (
+            message["MessageAttributes"][name]["StringValue"]
+            for name in ("ERROR_CODE", "ERROR_MESSAGE")
+        )
+        return f"{code}: {reason}"
     return None
 
 

@@ -40,12 +40,14 @@ SHARED = {
     "tests/local_aws/test_deployment.py": "the deployment",
     "tests/local_aws/test_failure_paths.py": "the deployment",
     "tests/local_aws/test_updates.py": "the deployment",
+    "tests/local_aws/test_permissions.py": "the deployment",
 }
 # What is begun first: a long file that is begun last would let the others wait for it.
 LONG = (
     "tests/local_aws/test_deployment.py",
     "tests/local_aws/test_failure_paths.py",
     "tests/local_aws/test_updates.py",
+    "tests/local_aws/test_permissions.py",
     "tests/operations/test_demo.py",
     "tests/test_hermetic_synth.py",
     "tests/test_wheel.py",

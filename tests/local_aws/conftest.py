@@ -1,9 +1,11 @@
 """One local AWS with the stack deployed, for the tests that only look at it or send it events."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +47,26 @@ def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with local_cloud(tmp_path_factory.mktemp("own")) as cloud:
         cloud.bootstrap()
         yield cloud
+
+
+def make_role(cloud: LocalCloud, name: str, service: str, *statements: dict[str, Any]) -> str:
+    """A role that a service may assume and that may do what the statements say; its ARN."""
+    trust = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+    }
+    iam = cloud.client("iam")
+    role = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+    )["Role"]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName=name, PolicyName="Policy", PolicyDocument=document)
+    arn: str = role["Arn"]
+    return arn
+
+
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
 def metric_sum(cloud: LocalCloud, namespace: str, name: str, **dimensions: str) -> float:

@@ -1,4 +1,4 @@
-"""What a bucket's policy says to the requests that reach the local AWS."""
+"""What a bucket's policy says to those who have no credentials."""
 
 import json
 from typing import Any
@@ -7,51 +7,27 @@ import pytest
 from moto.iam.access_control import PermissionResult
 
 from local_aws.bucket_policies import LocalBucket
-from local_aws.policy_evaluation import UnsupportedPolicyError
 
-NEUTRAL, DENIED, PERMITTED = (
-    PermissionResult.NEUTRAL,
-    PermissionResult.DENIED,
-    PermissionResult.PERMITTED,
-)
 KEY = "arn:aws:s3:::models/churn/model.tar.gz"
+EVERYONE = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": KEY}
 
 
-def put(*statements: dict[str, Any]) -> Any:
-    """What a bucket with these statements says to a PutObject."""
+@pytest.mark.parametrize(
+    ("statements", "permitted"),
+    [
+        ([], False),
+        ([EVERYONE], True),
+        ([EVERYONE | {"Principal": {"AWS": "*"}}], True),
+        ([EVERYONE | {"Principal": {"AWS": "123456789012"}}], False),
+        ([EVERYONE | {"Principal": {"Service": "logging.s3.amazonaws.com"}}], False),
+        ([EVERYONE | {"Resource": "arn:aws:s3:::models/other/*"}], False),
+        ([EVERYONE, EVERYONE | {"Effect": "Deny", "Action": "s3:*"}], False),
+    ],
+)
+def test_anyone_may_do_what_the_policy_allows_everyone(
+    statements: list[dict[str, Any]], permitted: bool
+) -> None:
     bucket = LocalBucket("models", "123456789012", "us-east-1")
     bucket.policy = json.dumps({"Statement": statements}).encode() if statements else None
-    return bucket.get_permission("s3:PutObject", KEY)
-
-
-def deny(**more: Any) -> dict[str, Any]:
-    everyone = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:*", "Resource": KEY}
-    return everyone | more
-
-
-def test_a_bucket_without_a_policy_says_nothing() -> None:
-    assert put() == NEUTRAL
-
-
-def test_a_denial_counts_for_the_objects_and_the_callers_that_it_names() -> None:
-    assert put(deny()) == DENIED
-    assert put(deny(Resource="arn:aws:s3:::models/other/*")) == NEUTRAL
-    assert put(deny(Principal={"AWS": "arn:aws:iam::123456789012:role/Job"})) == NEUTRAL
-    assert put(deny(Principal={"AWS": "arn:aws:iam::123456789012:root"})) == DENIED
-    assert put(deny(Principal={"Service": "logging.s3.amazonaws.com"})) == NEUTRAL
-
-
-def test_requests_over_loopback_count_as_tls_1_3() -> None:
-    assert put(deny(Condition={"Bool": {"aws:SecureTransport": "false"}})) == NEUTRAL
-    assert put(deny(Condition={"NumericLessThan": {"s3:TlsVersion": 1.2}})) == NEUTRAL
-    assert put(deny(Condition={"NumericLessThan": {"s3:TlsVersion": 1.4}})) == DENIED
-
-
-def test_what_is_allowed_to_everyone_is_permitted() -> None:
-    assert put(deny(Effect="Allow")) == PERMITTED
-    assert put(deny(Effect="Allow", Principal={"AWS": "123456789012"})) == NEUTRAL
-
-
-def test_a_condition_of_which_the_local_aws_cannot_tell_is_an_error() -> None:
-    with pytest.raises(UnsupportedPolicyError, match="the condition key aws:SourceVpce"):
-        put(deny(Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}))
+    answer = bucket.get_permission("s3:GetObject", KEY)
+    assert answer == (PermissionResult.PERMITTED if permitted else PermissionResult.NEUTRAL)

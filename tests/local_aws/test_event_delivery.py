@@ -9,6 +9,7 @@ from local_aws.cloud import LocalCloud, local_cloud
 from local_aws.metrics import EVENTS_NAMESPACE
 from local_aws.policy_evaluation import Request, is_allowed
 from local_aws.rule_targets import resolve
+from tests.local_aws.conftest import EVERYTHING, make_role
 
 EVENT = {"source": "aws.s3", "detail": {"object": {"key": "models/a b.tar.gz", "size": 5}}}
 
@@ -121,6 +122,7 @@ def test_a_dead_letter_needs_the_queues_key_too(
             {
                 "Id": "Pipeline",
                 "Arn": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/gone",
+                "RoleArn": make_role(cloud, letters, "events", EVERYTHING),
                 "DeadLetterConfig": {"Arn": f"arn:aws:sqs:us-east-1:123456789012:{letters}"},
             }
         ],

@@ -2,15 +2,17 @@
 
 import copy
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.exceptions
 import pytest
 
 from local_aws.cloud import ACCOUNT, LocalCloud, local_cloud
 from local_aws.metrics import PIPELINES_NAMESPACE, PROCESSING_LOG_GROUP
-from tests.local_aws.conftest import metric_sum
+from tests.local_aws.conftest import EVERYTHING, make_role, metric_sum
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/job"
 # Writes both outputs, a file that no output holds, and one JSON line at the end of its log.
@@ -32,6 +34,7 @@ print(json.dumps({"event": "packaged", "bytes": len(content)}))
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with local_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+        make_role(cloud, "job", "sagemaker", EVERYTHING)
         s3 = cloud.client("s3")
         s3.create_bucket(Bucket="artifacts")
         s3.put_object(Bucket="artifacts", Key="code/pack.py", Body=SCRIPT.encode())
@@ -116,13 +119,13 @@ def step() -> dict[str, Any]:
 class Run:
     """A pipeline of one step, and what came of one execution."""
 
-    def __init__(self, cloud: LocalCloud, step: dict[str, Any]) -> None:
+    def __init__(self, cloud: LocalCloud, step: dict[str, Any], role: str = ROLE) -> None:
         self.cloud = cloud
         self.pipeline = f"packaging-{time.monotonic_ns()}"
         cloud.client("sagemaker").create_pipeline(
             PipelineName=self.pipeline,
             PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": [step]}),
-            RoleArn=ROLE,
+            RoleArn=role,
         )
         self.again()
 
@@ -132,9 +135,8 @@ class Run:
         arn = started["PipelineExecutionArn"]
         execution = self.cloud.wait_for_execution(self.pipeline)
         self.reason = execution.get("FailureReason") or None
-        [self.step] = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)[
-            "PipelineExecutionSteps"
-        ]
+        steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)
+        [self.step] = steps["PipelineExecutionSteps"] or [{}]
         prefix = f"out/{arn.rpartition('/')[2]}/"
         listed = self.cloud.client("s3").list_objects_v2(Bucket="artifacts", Prefix=prefix)
         self.written = {item["Key"].removeprefix(prefix) for item in listed.get("Contents", [])}
@@ -303,6 +305,50 @@ def test_what_cannot_be_done_fails_the_execution_with_its_name(
     run = Run(cloud, broken(step, path, value))
     assert run.reason is not None
     assert reason in run.reason
+
+
+def test_a_job_has_the_name_that_pipelines_give(cloud: LocalCloud, step: dict[str, Any]) -> None:
+    run = Run(cloud, step | {"Name": "PackagingStepOfALongName"})
+    name = run.job["ProcessingJobName"]
+    assert re.fullmatch(r"pipelines-[a-z0-9]{12}-PackagingStepOfALong-[A-Za-z0-9]{10}", name)
+
+
+@pytest.mark.parametrize("whose", ["pipeline", "job"])
+def test_a_role_that_does_not_trust_sagemaker_fails_the_execution(
+    cloud: LocalCloud, step: dict[str, Any], whose: str
+) -> None:
+    role = make_role(cloud, f"untrusting-{whose}", "lambda", EVERYTHING)
+    if whose == "job":
+        run = Run(cloud, broken(step, "Arguments.RoleArn", role))
+    else:
+        run = Run(cloud, step, role)
+    assert f"Could not assume role {role}" in str(run.reason)
+    assert "no role trust policy allows the sts:AssumeRole action" in str(run.reason)
+    assert run.written == set()
+
+
+def test_a_stopped_execution_stops_its_job_and_writes_nothing(
+    cloud: LocalCloud, step: dict[str, Any]
+) -> None:
+    sagemaker = cloud.client("sagemaker")
+    step["Arguments"]["ProcessingInputs"][1]["S3Input"]["S3Uri"] = "s3://artifacts/models/slow"
+    name = f"stopped-{time.monotonic_ns()}"
+    sagemaker.create_pipeline(
+        PipelineName=name, PipelineDefinition=json.dumps({"Steps": [step]}), RoleArn=ROLE
+    )
+    execution = sagemaker.start_pipeline_execution(PipelineName=name)
+    arn = {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
+    assert sagemaker.stop_pipeline_execution(**arn)["PipelineExecutionArn"] in arn.values()
+    deadline = time.monotonic() + 30
+    while sagemaker.describe_pipeline_execution(**arn)["PipelineExecutionStatus"] != "Stopped":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    for step_ in sagemaker.list_pipeline_execution_steps(**arn)["PipelineExecutionSteps"]:
+        assert step_["StepStatus"] == "Stopped"
+    prefix = f"out/{execution['PipelineExecutionArn'].rpartition('/')[2]}/"
+    assert cloud.client("s3").list_objects_v2(Bucket="artifacts", Prefix=prefix)["KeyCount"] == 0
+    with pytest.raises(botocore.exceptions.ClientError, match="is Stopped: it can't be stopped"):
+        sagemaker.stop_pipeline_execution(**arn)
 
 
 def test_a_job_that_takes_too_long_is_stopped(cloud: LocalCloud, step: dict[str, Any]) -> None:

@@ -140,7 +140,7 @@ def until(found: Callable[[], Any], wanted: str) -> Any:
     deadline = time.monotonic() + SECONDS
     while not (value := found()):
         assert time.monotonic() < deadline, f"waited in vain for {wanted}"
-        time.sleep(0.1)
+        time.sleep(0.02)
     return value
 
 
@@ -382,6 +382,10 @@ def test_events_for_a_deleted_pipeline_wait_until_they_are_redriven(
         [pipeline] = resources(template, "AWS::SageMaker::Pipeline")
         pipeline["Properties"]["PipelineName"] = "model-packaging-2"
         template["Outputs"]["PipelineName"]["Value"] = "model-packaging-2"
+        for role in resources(template, "AWS::IAM::Role"):  # who trusts it by its name
+            trust = json.dumps(role["Properties"]["AssumeRolePolicyDocument"])
+            renamed = trust.replace("pipeline/model-packaging/", "pipeline/model-packaging-2/")
+            role["Properties"]["AssumeRolePolicyDocument"] = json.loads(renamed)
 
     packaging.deploy(tmp_path, rename)
     request.addfinalizer(lambda: cloud.deploy(packaging.assembly, STACK))  # the others' name

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.moto_seams import SeamError, replace, use_backend, use_responses
+from local_aws.moto_seams import OwnBackend, SeamError, replace, use_backend, use_responses
 
 
 class Base:
@@ -14,7 +14,7 @@ class Base:
         return cls.__name__
 
 
-class Own(Base): ...
+class Own(OwnBackend, Base): ...
 
 
 class Backends(dict[str, Any]):
@@ -37,6 +37,13 @@ def test_backends_are_made_from_the_subclass() -> None:
 def test_a_dictionary_that_has_made_a_backend_comes_too_late() -> None:
     with pytest.raises(SeamError, match="has made a backend of s3 already"):
         use_backend(Backends(account="made"), Own)
+
+
+def test_a_backend_has_the_table_of_urls_that_its_responses_stand_in() -> None:
+    class Bare(Base): ...
+
+    with pytest.raises(SeamError, match=r"Bare is to stand for .*OwnBackend"):
+        use_backend(Backends(), Bare)
 
 
 def test_every_url_is_answered_by_the_subclass() -> None:

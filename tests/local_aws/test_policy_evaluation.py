@@ -9,6 +9,7 @@ from local_aws.policy_evaluation import (
     Request,
     Statement,
     UnsupportedPolicyError,
+    decide,
     is_allowed,
     is_denied,
     statements,
@@ -191,6 +192,43 @@ def test_a_key_is_used_by_those_whom_its_policy_names_or_leaves_to_their_account
     assert not is_allowed(decrypt, [], [root])
     assert is_allowed(decrypt, [allow("kms:Decrypt", key)], [root])
     assert is_allowed(decrypt, [], [allow("kms:Decrypt", "*", Principal={"AWS": ROLE})])
+
+
+def test_a_boundary_limits_what_the_callers_own_policies_and_the_resources_allow_it() -> None:
+    named = [allow(Principal={"AWS": ROLE})]
+    assert is_allowed(read(), [allow()], boundary=[allow()])
+    assert not is_allowed(read(), [allow()], boundary=[allow("s3:PutObject")])
+    assert not is_allowed(read(), [allow()], boundary=[])
+    assert not is_allowed(read(), [], boundary=[allow()])
+    assert is_allowed(read(), [], named, boundary=[allow()])
+    assert not is_allowed(read(), [], named, boundary=[])
+
+
+def test_what_is_granted_to_the_session_itself_no_boundary_limits() -> None:
+    session = "arn:aws:sts::111122223333:assumed-role/Job/SageMaker"
+    named = [allow(Principal={"AWS": session})]
+    assert is_allowed(read(session=session), [], named, boundary=[])
+    assert not is_allowed(read(session=f"{session}-2"), [], named, boundary=[])
+    assert not is_allowed(read(session=session), [], named, boundary=[deny()])
+
+
+def test_a_refusal_of_trust_or_of_a_key_names_the_policy_that_is_missing() -> None:
+    service = read(principal="events.amazonaws.com", action="sts:AssumeRole", resource=ROLE)
+    assert decide(service, resource=[]).reason == (
+        "because no role trust policy allows the sts:AssumeRole action"
+    )
+    key = "arn:aws:kms:eu-west-1:111122223333:key/1"
+    decrypt = Request(ROLE, "kms:Decrypt", key, owner=ACCOUNT)
+    for identity, missing in (([], "identity"), ([allow("kms:*", key)], "resource")):
+        assert decide(decrypt, identity, []).reason == (
+            f"because no {missing}-based policy allows the kms:Decrypt action"
+        )
+
+
+def test_a_key_that_is_known_not_to_be_in_the_call_is_none() -> None:
+    request = read(context={"s3:prefix": None}, context_is_complete=False)
+    assert is_allowed(request, [allow(Condition={"Null": {"s3:prefix": "true"}})])
+    assert not is_allowed(request, [allow(Condition={"StringLike": {"s3:prefix": "*"}})])
 
 
 def test_a_service_needs_a_resources_policy_that_names_it() -> None:

@@ -17,6 +17,7 @@ from rich.console import Console
 from operations.demo import INFERENCE_SCRIPTS, Demo, StageError, show_result
 from operations.synthesis import PROJECT
 from tests.docs import pages
+from tests.local_aws.test_failure_paths import changed
 
 pytestmark = pytest.mark.e2e
 
@@ -94,6 +95,38 @@ def test_a_failure_names_the_archive_the_stage_and_the_logs_with_exit_code_1(
     assert "nothing was written" in run.stderr
     [logs] = (line for line in run.stderr.splitlines() if line.startswith("Logs:"))
     assert (Path(logs.split()[1]) / "PackagingStep.log").is_file()
+
+
+def test_a_deployment_without_one_statement_fails_with_access_denied(
+    tmp_path: Path, dev: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_the_rules_statement(template: dict[str, Any]) -> None:
+        [policy] = (
+            item["Properties"]["PolicyDocument"]
+            for item in template["Resources"].values()
+            if item["Type"] == "AWS::IAM::Policy"
+            and "StartPipelineExecution" in str(item["Properties"])
+        )
+        [statement] = policy["Statement"]
+        statement["Action"] = "sagemaker:DescribePipeline"
+
+    assembly = changed(dev, tmp_path, without_the_rules_statement)
+    monkeypatch.setattr("operations.demo.synthesize", lambda *_: assembly)
+    model = tmp_path / "weights.tar.gz"
+    write_archive(model, "answer.txt", b"42")
+    console = Console(file=io.StringIO())
+    run = Demo(tmp_path / "demo", model=model, scripts=INFERENCE_SCRIPTS, console=console)
+    with pytest.raises(StageError) as failed:
+        run.run()
+    assert failed.value.stage == "Event, pipeline, packaging"
+    assert re.fullmatch(
+        r"the event could not be delivered: AccessDeniedException: User: arn:aws:sts::\d+:"
+        r"assumed-role/ModelPackaging-TriggerRole\S+ is not authorized to perform: "
+        r"sagemaker:StartPipelineExecution on resource: arn:aws:sagemaker:\S+"
+        r":pipeline/model-packaging because no identity-based policy allows the "
+        r"sagemaker:StartPipelineExecution action",
+        str(failed.value),
+    )
 
 
 def test_the_users_own_model_and_scripts_answer_the_users_own_request_in_production(

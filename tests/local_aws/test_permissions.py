@@ -1,0 +1,315 @@
+"""What the deployed roles and resources allow is needed, is enough, and is no more than that.
+
+Each permission is taken away from the running local AWS, alone, and a model is uploaded (or what
+else needs the permission is done): it must fail by the permission's name.
+"""
+
+import fnmatch
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from local_aws.cloud import ACCOUNT, REGION, LocalCloud
+from local_aws.policy_evaluation import LOOPBACK, Request, Statement, is_allowed
+from tests.local_aws.conftest import STACK, Deployment
+from tests.local_aws.deployed_policies import Permission
+from tests.local_aws.running_stage import ALARM, Stage
+
+pytestmark = pytest.mark.e2e
+
+# What every run on the local AWS can do without, and the document that asks for it: permissions, as
+# the tests name them, by pattern.
+_JOB = '"CreateProcessingJob API: Execution Role Permissions"'
+_HANDLER = "custom-resource-handlers of aws-cdk-lib, whose functions can't run here"
+NOT_EXERCISED = {
+    "*JobRole*: ecr:*": f"no container is pulled: {_JOB}",
+    "*JobRole*: logs:*": f"the local AWS writes a job's log as itself: {_JOB}",
+    "*JobRole*: cloudwatch:PutMetricData on *": f"instances with metrics don't run: {_JOB}",
+    "*JobRole*: s3:AbortMultipartUpload on *": "no upload in parts fails half way: "
+    '"Multipart upload API and permissions" of S3',
+    # One of two spellings is the one that counts. ARNs are lower case in the events of steps
+    # ("SageMaker pipeline step state change"); no document says that IAM sees them so.
+    "*PipelineRole*: sagemaker:* on *-PackagingStep-*": "a job's ARN is lower case here, and as "
+    'the step is spelt in "Customize access management for Pipelines jobs"',
+    "lambda.amazonaws.com at *: sts:AssumeRole on *": f"who runs the {_HANDLER}",
+    "*AutoDelete* at Artifacts*: s3:* on *": f"auto-delete-objects-handler: {_HANDLER}",
+    "ProcessingLogs*: logs:* on *": f"log-retention-handler: {_HANDLER}",
+}
+
+
+@pytest.fixture(scope="module")
+def dev_stage(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return Stage(deployment.cloud, STACK, tmp_path_factory.mktemp("dev"))
+
+
+@pytest.fixture(scope="module")
+def prod_stage(
+    own_cloud: LocalCloud, prod: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Stage:
+    own_cloud.deploy(prod, STACK)
+    return Stage(own_cloud, f"{STACK}-prod", tmp_path_factory.mktemp("prod"))
+
+
+@pytest.fixture(params=["dev", "prod"])
+def stage(request: pytest.FixtureRequest) -> Stage:
+    found: Stage = request.getfixturevalue(f"{request.param}_stage")
+    return found
+
+
+def exercise(stage: Stage, permission: Permission) -> Callable[[], str | None]:
+    """What can't be done without a permission."""
+    if permission.action == "sagemaker:StopProcessingJob":
+        return lambda: stage.stop(let_it_end=True)
+    if permission.policy.kind == "resource":
+        for service, needing in (
+            ("events", stage.send_dead_letter),
+            ("cloudwatch", stage.alarm),
+            ("logging.s3", stage.log_access),
+        ):
+            if permission.whom == f"{service}.amazonaws.com":
+                return needing
+    return stage.package
+
+
+def is_exercised(permission: Permission) -> bool:
+    return not any(fnmatch.fnmatchcase(str(permission), pattern) for pattern in NOT_EXERCISED)
+
+
+def test_each_permission_is_needed(stage: Stage) -> None:
+    for permission in filter(is_exercised, stage.permissions()):
+        with permission.taken_away():
+            told = exercise(stage, permission)()
+        assert told is not None, f"nothing needs {permission}"
+        # A policy's action may have a wildcard; what is refused never has.
+        named = "kms:" if permission.action == "kms:*" else permission.action.rstrip("*")
+        assert named in told, f"without {permission}: {told}"
+
+
+def test_each_permission_is_enough(stage: Stage) -> None:
+    assert stage.package() is None
+    assert stage.stop() is None
+    assert stage.send_dead_letter() is None
+    if stage.physical(ALARM):
+        assert stage.alarm() is None
+        assert stage.log_access() is None
+
+
+def test_what_is_not_exercised_is_in_a_policy(dev_stage: Stage, prod_stage: Stage) -> None:
+    permissions = [str(one) for stage in (dev_stage, prod_stage) for one in stage.permissions()]
+    for pattern in NOT_EXERCISED:
+        assert fnmatch.filter(permissions, pattern), f"no policy has {pattern}"
+
+
+def test_a_permissions_boundary_limits_the_role(dev_stage: Stage) -> None:
+    iam = dev_stage.cloud.client("iam")
+    role = dev_stage.arn("JobRole").rpartition("/")[2]
+    statement = {"Effect": "Allow", "NotAction": "s3:PutObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    boundary = iam.create_policy(PolicyName="Boundary", PolicyDocument=document)["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary)
+    try:
+        told = dev_stage.package()
+    finally:
+        iam.delete_role_permissions_boundary(RoleName=role)
+    assert "because no permissions boundary allows the s3:PutObject action" in str(told)
+
+
+ROLES = {"rule": "TriggerRole", "pipeline": "PipelineRole", "job": "JobRole"}
+SAGEMAKER, EVENTS = "sagemaker.amazonaws.com", "events.amazonaws.com"
+OTHER_ACCOUNT = "210987654321"
+THROUGH_S3 = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
+PASSED = {"iam:PassedToService": SAGEMAKER}
+
+
+class Asked:
+    """Asks the policies of a running stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        pipeline = stage.outputs["PipelineArn"]
+        account = f"{REGION}:{ACCOUNT}"
+        assets, packager = stage.code()
+        self.names = {
+            "alarm": f"arn:aws:cloudwatch:{account}:alarm:failed",
+            "assets": f"arn:aws:s3:::{assets}",
+            "bucket": f"arn:aws:s3:::{stage.bucket}",
+            "job": stage.arn("JobRole"),
+            "jobs": f"{pipeline.rpartition(':')[0]}:processing-job",
+            "log_group": f"arn:aws:logs:{account}:log-group:",
+            "name": pipeline.rpartition("/")[2],
+            "packager": packager,
+            "pipeline": pipeline,
+            "queue": stage.arn("DeadLetterQueue"),
+            "role": stage.arn("PipelineRole"),
+            "rule": stage.rule(),
+            "rule_role": stage.arn("TriggerRole"),
+            "sagemaker": pipeline.rpartition(":")[0],
+            "stack": "ModelPackaging",  # the construct's path
+        }
+        if stage.physical("AWS::KMS::Key"):
+            self.names |= {
+                "key": stage.arn("ArtifactsKey"),
+                "logs": stage.arn("AccessLogs"),
+                "topic": stage.arn("MonitoringTopic"),
+            }
+
+    def may(self, who: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+        """Whether a role or a service may do something, by its policies and the resource's."""
+        arn = resource.format(**self.names)
+        values = {key: value.format(**self.names) for key, value in context.items()}
+        role = ROLES.get(who)
+        request = Request(
+            self._stage.arn(role) if role else who,
+            action,
+            arn,
+            {**LOOPBACK, **values},
+            owner=ACCOUNT,
+        )
+        identity = self._stage.policy(role, "identity") if role else ()
+        return is_allowed(request, identity, self._of_resource(arn, action))
+
+    def _of_resource(self, arn: str, action: str) -> list[Statement] | None:
+        kind = "trust" if action == "sts:AssumeRole" else "resource"
+        found = {
+            policy.of
+            for policy in self._stage.policies
+            if policy.kind == kind and (arn == policy.arn or arn.startswith(f"{policy.arn}/"))
+        }
+        return [one for of in found for one in self._stage.policy(of, kind)] or None
+
+
+Call = tuple[str, str, str, dict[str, str]]
+
+
+def source(arn: str, account: str = ACCOUNT) -> dict[str, str]:
+    return {"aws:SourceArn": arn, "aws:SourceAccount": account}
+
+
+NEEDED: tuple[Call, ...] = (
+    (EVENTS, "sts:AssumeRole", "{rule_role}", source("{rule}")),
+    ("rule", "sagemaker:StartPipelineExecution", "{pipeline}", {}),
+    (EVENTS, "sqs:SendMessage", "{queue}", source("{rule}")),
+    (SAGEMAKER, "sts:AssumeRole", "{role}", source("{pipeline}/execution/abc")),
+    ("pipeline", "sagemaker:CreateProcessingJob", "{jobs}/pipelines-a-packagingstep-b", {}),
+    ("pipeline", "iam:PassRole", "{job}", PASSED),
+    (SAGEMAKER, "sts:AssumeRole", "{job}", source("{jobs}/pipelines-a-packagingstep-b")),
+    ("job", "s3:ListBucket", "{bucket}", {"s3:prefix": "models/a/model.tar.gz"}),
+    ("job", "s3:GetObject", "{bucket}/models/a/model.tar.gz", {}),
+    ("job", "s3:GetObject", "{assets}/{packager}", {}),
+    ("job", "s3:PutObject", "{bucket}/packaged/{name}/PackagingStep/a/b", {}),
+)
+NEEDED_WITH_A_KEY: tuple[Call, ...] = (
+    ("job", "kms:Decrypt", "{key}", THROUGH_S3),
+    ("job", "kms:CreateGrant", "{key}", {"kms:GrantIsForAWSResource": "true"}),
+    (EVENTS, "kms:Decrypt", "{key}", source("{rule}")),
+    ("cloudwatch.amazonaws.com", "sns:Publish", "{topic}", source("{alarm}")),
+    ("logging.s3.amazonaws.com", "s3:PutObject", "{logs}/{stack}/Artifacts/a", source("{bucket}")),
+)
+# Each differs from what is needed in one thing, or is what a thief would try.
+REFUSED: tuple[Call, ...] = (
+    # Who may be what.
+    (EVENTS, "sts:AssumeRole", "{rule_role}", source("{rule}", OTHER_ACCOUNT)),
+    (SAGEMAKER, "sts:AssumeRole", "{rule_role}", source("{pipeline}/execution/abc")),
+    (EVENTS, "sts:AssumeRole", "{role}", source("{rule}")),
+    (SAGEMAKER, "sts:AssumeRole", "{role}", source("{pipeline}-2/execution/abc")),
+    (SAGEMAKER, "sts:AssumeRole", "{role}", source("{pipeline}/execution/abc", OTHER_ACCOUNT)),
+    (SAGEMAKER, "sts:AssumeRole", "{role}", source("{jobs}/pipelines-a-packagingstep-b")),
+    (SAGEMAKER, "sts:AssumeRole", "{job}", source("{jobs}/another")),
+    (SAGEMAKER, "sts:AssumeRole", "{job}", source("{sagemaker}:training-job/pipelines-a-b")),
+    ("lambda.amazonaws.com", "sts:AssumeRole", "{job}", source("{jobs}/pipelines-a-b")),
+    # The rule's role.
+    ("rule", "sagemaker:StartPipelineExecution", "{pipeline}-2", {}),
+    ("rule", "sagemaker:StopPipelineExecution", "{pipeline}/execution/abc", {}),
+    ("rule", "sagemaker:UpdatePipeline", "{pipeline}", {}),
+    ("rule", "sagemaker:CreateProcessingJob", "{jobs}/pipelines-a-packagingstep-b", {}),
+    ("rule", "iam:PassRole", "{job}", PASSED),
+    ("rule", "s3:GetObject", "{bucket}/models/a/model.tar.gz", {}),
+    ("rule", "sqs:SendMessage", "{queue}", {}),
+    # The pipeline's role.
+    ("pipeline", "sagemaker:StartPipelineExecution", "{pipeline}", {}),
+    ("pipeline", "sagemaker:UpdatePipeline", "{pipeline}", {}),
+    ("pipeline", "sagemaker:CreateProcessingJob", "{jobs}/another", {}),
+    ("pipeline", "sagemaker:CreateProcessingJob", "{jobs}/pipelines-a-otherstep-b", {}),
+    ("pipeline", "sagemaker:DescribeProcessingJob", "{jobs}/another", {}),
+    ("pipeline", "sagemaker:StopProcessingJob", "{jobs}/another", {}),
+    ("pipeline", "sagemaker:AddTags", "{pipeline}", {}),
+    (
+        "pipeline",
+        "sagemaker:CreateTrainingJob",
+        "{sagemaker}:training-job/pipelines-a-packagingstep-b",
+        {},
+    ),
+    ("pipeline", "iam:PassRole", "{role}", PASSED),
+    ("pipeline", "iam:PassRole", "{job}", {"iam:PassedToService": "lambda.amazonaws.com"}),
+    ("pipeline", "iam:PassRole", "{job}", {}),
+    ("pipeline", "s3:GetObject", "{bucket}/models/a/model.tar.gz", {}),
+    ("pipeline", "s3:PutObject", "{bucket}/packaged/{name}/a", {}),
+    # The job's role.
+    ("job", "s3:ListBucket", "{bucket}", {}),
+    ("job", "s3:ListBucket", "{bucket}", {"s3:prefix": ""}),
+    ("job", "s3:ListBucket", "{bucket}", {"s3:prefix": "packaged/"}),
+    ("job", "s3:ListBucket", "{assets}", {}),
+    ("job", "s3:GetObject", "{bucket}/packaged/{name}/a", {}),
+    ("job", "s3:GetObject", "{bucket}/other/model.tar.gz", {}),
+    ("job", "s3:GetObject", "{bucket}-2/models/a/model.tar.gz", {}),
+    ("job", "s3:GetObject", "{assets}/template.json", {}),
+    ("job", "s3:GetObjectVersion", "{bucket}/models/a/model.tar.gz", {}),
+    ("job", "s3:PutObject", "{bucket}/models/a/model.tar.gz", {}),
+    ("job", "s3:PutObject", "{bucket}/packaged/other/a", {}),
+    ("job", "s3:PutObject", "{assets}/{packager}", {}),
+    ("job", "s3:PutObjectAcl", "{bucket}/packaged/{name}/a", {}),
+    ("job", "s3:DeleteObject", "{bucket}/packaged/{name}/a", {}),
+    ("job", "s3:DeleteObject", "{bucket}/models/a/model.tar.gz", {}),
+    ("job", "s3:DeleteObjectVersion", "{bucket}/models/a/model.tar.gz", {}),
+    ("job", "s3:PutBucketPolicy", "{bucket}", {}),
+    ("job", "sagemaker:CreateProcessingJob", "{jobs}/pipelines-a-packagingstep-b", {}),
+    ("job", "iam:PassRole", "{job}", PASSED),
+    ("job", "sts:AssumeRole", "{role}", {}),
+    ("job", "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/Events"}),
+    ("job", "logs:PutLogEvents", "{log_group}/aws/lambda/other:log-stream:a", {}),
+    # Others at the queue.
+    (EVENTS, "sqs:SendMessage", "{queue}", source("{rule}-2")),
+    (EVENTS, "sqs:ReceiveMessage", "{queue}", source("{rule}")),
+    ("sns.amazonaws.com", "sqs:SendMessage", "{queue}", source("{rule}")),
+)
+OTHERS_RULE = f"arn:aws:events:us-east-1:{OTHER_ACCOUNT}:rule/uploads"
+REFUSED_WITH_A_KEY: tuple[Call, ...] = (
+    ("job", "kms:Decrypt", "{key}", {}),
+    ("job", "kms:Decrypt", "{key}", {"kms:ViaService": "sqs.us-east-1.amazonaws.com"}),
+    ("job", "kms:GenerateDataKey", "{key}", {}),
+    ("job", "kms:CreateGrant", "{key}", {"kms:GrantIsForAWSResource": "false"}),
+    ("job", "kms:CreateGrant", "{key}", {}),
+    ("job", "kms:ScheduleKeyDeletion", "{key}", THROUGH_S3),
+    ("job", "kms:PutKeyPolicy", "{key}", {}),
+    ("pipeline", "kms:Decrypt", "{key}", THROUGH_S3),
+    ("rule", "kms:Decrypt", "{key}", THROUGH_S3),
+    (EVENTS, "kms:Decrypt", "{key}", source(OTHERS_RULE, OTHER_ACCOUNT)),
+    (EVENTS, "kms:CreateGrant", "{key}", source("{rule}")),
+    ("cloudwatch.amazonaws.com", "kms:Decrypt", "{key}", source("{alarm}", OTHER_ACCOUNT)),
+    ("cloudwatch.amazonaws.com", "sns:Publish", "{topic}", source("{alarm}", OTHER_ACCOUNT)),
+    ("cloudwatch.amazonaws.com", "sns:Subscribe", "{topic}", source("{alarm}")),
+    (EVENTS, "sns:Publish", "{topic}", source("{rule}")),
+    ("logging.s3.amazonaws.com", "s3:PutObject", "{logs}/other", source("{bucket}")),
+    ("logging.s3.amazonaws.com", "s3:GetObject", "{logs}/{stack}/Artifacts/a", source("{bucket}")),
+)
+
+
+def test_the_policies_widen_nothing(stage: Stage) -> None:
+    asked = Asked(stage)
+    with_key = "key" in asked.names
+    needed = NEEDED + NEEDED_WITH_A_KEY * with_key
+    # Or no question would have found what it asks for.
+    assert [call for call in needed if not asked.may(*call)] == []
+    refused = REFUSED + REFUSED_WITH_A_KEY * with_key
+    assert [call for call in refused if asked.may(*call)] == []
+
+
+def test_nobody_may_do_without_tls_what_they_may_with_it(stage: Stage) -> None:
+    asked = Asked(stage)
+    plain = {"aws:SecureTransport": "false"}
+    calls = NEEDED + NEEDED_WITH_A_KEY * ("key" in asked.names)
+    of_resources = [call for call in calls if call[1].startswith(("s3:", "sns:", "sqs:"))]
+    own = [call for call in of_resources if not call[2].startswith("{assets}")]
+    assert [call for call in own if asked.may(*call[:3], call[3] | plain)] == []
