@@ -12,7 +12,7 @@ with quick_start():
     from aws_cdk import App, Environment
 
     from model_packaging.packaging_pipeline import DEFINITION_STORE
-    from model_packaging.step import InvalidConfigError
+    from model_packaging.step import InvalidConfigError, InvalidRequestError
     from stacks.model_packaging_stack import ModelPackagingStack
     from stacks.rule_packs import add_rule_packs
     from stacks.stage import read_stage
@@ -29,6 +29,7 @@ def build_app(**context: Any) -> App:
 
     Raises:
         InvalidConfigError: There is no such stage, or a stage has a setting that can't work.
+        InvalidRequestError: SageMaker would refuse the job.
     """
     # The CDK CLI sets both variables; without it, `python app.py` gives the same template.
     settings: dict[str, Any] = json.loads((PROJECT / "cdk.json").read_text())["context"]
@@ -39,10 +40,11 @@ def build_app(**context: Any) -> App:
     )
     if folder := app.node.try_get_context(DEFINITION_STORE):
         app.node.set_context(DEFINITION_STORE, str(PROJECT / folder))
-    stage = app.node.get_context("stage")
-    chosen = read_stage(stage, app.node.get_context("stages"))
-    if scripts := app.node.try_get_context("inference_scripts"):
-        chosen = chosen.model_copy(update={"inference_scripts": scripts})
+    stage, stages = app.node.get_context("stage"), app.node.get_context("stages")
+    scripts = app.node.try_get_context("inference_scripts")
+    if scripts and stage in stages:
+        stages = stages | {stage: stages[stage] | {"inference_scripts": scripts}}
+    chosen = read_stage(stage, stages)
     ModelPackagingStack(
         app,
         "ModelPackaging",
@@ -55,8 +57,13 @@ def build_app(**context: Any) -> App:
     return app
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Synthesize the app; what can't work ends the process with its message alone."""
     try:
         build_app().synth()
-    except InvalidConfigError as error:
+    except (InvalidConfigError, InvalidRequestError) as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

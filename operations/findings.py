@@ -13,6 +13,8 @@ from typing import Any
 from operations.synthesis import PROJECT
 
 PACKS = ("AwsSolutions", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321")
+# What the CDK calls the app's own warnings in the report, which it puts beside the packs.
+_WARNINGS = "Construct Annotations"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,19 @@ class Finding:
 
 def read_findings(assembly: Path) -> list[Finding]:
     """What the packs found, from the report that a synth leaves in its assembly."""
+    return [finding for finding in _reported(assembly) if finding.pack != _WARNINGS]
+
+
+def read_warnings(assembly: Path) -> list[str]:
+    """What the app itself warns of, from the same report."""
+    return [
+        finding.what
+        for finding in _reported(assembly)
+        if finding.pack == _WARNINGS and finding.reason is None
+    ]
+
+
+def _reported(assembly: Path) -> list[Finding]:
     report = json.loads((assembly / "validation-report.json").read_text())
     return [
         Finding(
@@ -124,6 +139,7 @@ def describe(stage: str, assembly: Path) -> tuple[list[str], bool]:
     ]
     lines += [f"  OPEN {finding.rule} at {finding.path}: {finding.what}" for finding in still_open]
     lines += [f"  STALE {rule} at {path}: no finding matches; remove it" for path, rule in stale]
+    lines += [f"  WARNING {text}" for text in read_warnings(assembly)]
     lines += [f"  SILENT {pack}: reported nothing; did it run?" for pack in silent]
     for (path, reason), rules in sorted(accepted.items()):
         lines += [f"  {path}", f"    {reason}", *(f"      {rule}" for rule in rules)]

@@ -1,9 +1,16 @@
 """The one stack: a bucket, a pipeline, the rule that connects them, and what watches over them."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import (
+    Annotations,
+    CfnOutput,
+    DefaultStackSynthesizer,
+    Duration,
+    RemovalPolicy,
+    Stack,
+    Tags,
+)
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -13,7 +20,6 @@ from constructs import Construct
 
 from model_packaging import (
     ArtifactBucket,
-    PackageStepConfig,
     PackagingPipeline,
     PipelineMonitoring,
     PipelineTrigger,
@@ -21,12 +27,13 @@ from model_packaging import (
 )
 from model_packaging.step import contract
 from stacks.announced_models import announced_models
+from stacks.cautions import cautions
+from stacks.key_filters import PACKAGES
 from stacks.stage import StageSettings
+from stacks.step_settings import step_config
 
 if TYPE_CHECKING:
     from model_packaging import JobNetwork
-
-PROJECT = Path(__file__).parent.parent
 
 
 class ModelPackagingStack(Stack):
@@ -77,6 +84,8 @@ class ModelPackagingStack(Stack):
             CfnOutput(self, name, value=told, description=description)
         for key, value in self._tags.items():
             Tags.of(self).add(key, value)
+        for warning, text in cautions(stage, settings):
+            Annotations.of(self).add_warning_v2(warning, text)
 
     def _build_bucket(self) -> ArtifactBucket:
         settings = self._settings
@@ -91,7 +100,7 @@ class ModelPackagingStack(Stack):
             "Artifacts",
             customer_key=key,
             keep_old_versions_for=Duration.days(settings.bucket.keep_old_versions_days),
-            expire_after={"packaged/": Duration.days(kept)} if kept else None,
+            expire_after={PACKAGES: Duration.days(kept)} if kept else None,
             access_logs=settings.bucket.access_logs,
             removal_policy=self._removal_policy,
         )
@@ -129,21 +138,16 @@ class ModelPackagingStack(Stack):
         pipeline = PackagingPipeline(
             self,
             "Packaging",
-            config=PackageStepConfig(
-                pipeline_name=settings.pipeline_name,
-                pipeline_description="Joins a trained model with its inference scripts.",
-                pipeline_s3_loc=bucket.s3_url_for_object(f"packaged/{settings.pipeline_name}"),
-                source_dir=PROJECT / settings.inference_scripts,
-                processing_instance_type=settings.sizes.instance_type,
-                processing_volume_size=settings.sizes.volume_size,
-                max_runtime_in_seconds=settings.sizes.max_runtime_in_seconds,
+            config=step_config(
+                settings,
+                location=bucket.s3_url_for_object(f"{PACKAGES}{settings.pipeline_name}"),
                 tags=self._tags,
-                output_kms_key=key.key_arn if key else None,
-                volume_kms_key=key.key_arn if key else None,
-                subnets=tuple(network.subnet_ids) if network else (),
-                security_group_ids=tuple(network.security_group_ids) if network else (),
+                key=key.key_arn if key else None,
+                subnets=network.subnet_ids if network else (),
+                security_groups=network.security_group_ids if network else (),
             ),
             model=announced_models(settings.trigger, bucket),
+            confined_network=bool(settings.network and settings.network.confined_permissions),
         )
         if settings.bootstrap_key:
             roles = pipeline.roles
@@ -155,10 +159,11 @@ class ModelPackagingStack(Stack):
             pipeline.packaged_s3_uri,
             "Each execution writes its package below this prefix.",
         )
+        id_of = "<execution id>/" if pipeline.writes_by_execution else ""
         self._tell(
             "PackageReportUri",
             f"{pipeline.packaged_s3_uri}/{contract.PACKAGING_STEP}",
-            "Each execution writes <execution id>/package_report/package_report.json here.",
+            f"Each execution writes {id_of}package_report/package_report.json here.",
         )
         return pipeline
 

@@ -1,7 +1,8 @@
 """The stages that cdk.json describes: where each is deployed, how large, and how strict."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from aws_cdk import aws_logs as logs
@@ -15,13 +16,19 @@ from pydantic import (
     model_validator,
 )
 
-from model_packaging.step import InvalidConfigError
+from model_packaging.models.model_objects import overlap
+from model_packaging.models.training_job import MODEL_SUFFIX
+from model_packaging.step import InvalidConfigError, PackageStepConfig
 from model_packaging.step.sdk.sklearn_image import require_region
 from model_packaging.step.service_model import closest
+from model_packaging.step.settings.durations import most_days
 from model_packaging.step.settings.instances import DEFAULT_INSTANCE_TYPE, DEFAULT_VOLUME_SIZE
 from model_packaging.step.settings.job import DEFAULT_RUNTIME_IN_SECONDS
 from model_packaging.step.settings.sagemaker_shapes import InstanceType, SageMakerShape, Subnets
+from model_packaging.step.settings.strict import StrictInteger, StrictNumber, StrictTruth
 from stacks import default_names
+from stacks.key_filters import job_name_prefix, key_prefix, suffix_problem, upload_prefix
+from stacks.step_settings import step_problems
 
 TriggerKind = Literal["upload", "training-job", "upload-or-training-job"]
 
@@ -57,6 +64,12 @@ def _customer_key(value: Any) -> Any:
     )
 
 
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError(f"{value!r} is empty; write a name that people know, such as 'fraud-team'")
+    return value
+
+
 def _bootstrap_key(value: str) -> str:
     if _KEY_ARN.fullmatch(value):
         return value
@@ -82,6 +95,9 @@ def _log_retention(value: str) -> str:
     return value
 
 
+TagOfTheStage = Annotated[str, SageMakerShape("TagValue"), AfterValidator(_not_blank)]
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -96,10 +112,10 @@ class Sizes(_Settings):
     """
 
     instance_type: InstanceType = DEFAULT_INSTANCE_TYPE
-    volume_size: int = Field(default=DEFAULT_VOLUME_SIZE, ge=10, le=1000)
-    max_runtime_in_seconds: Annotated[int, SageMakerShape("ProcessingMaxRuntimeInSeconds")] = (
-        DEFAULT_RUNTIME_IN_SECONDS
-    )
+    volume_size: StrictInteger = Field(default=DEFAULT_VOLUME_SIZE, ge=10, le=1000)
+    max_runtime_in_seconds: Annotated[
+        StrictInteger, SageMakerShape("ProcessingMaxRuntimeInSeconds")
+    ] = DEFAULT_RUNTIME_IN_SECONDS
 
 
 class Trigger(_Settings):
@@ -116,11 +132,11 @@ class Trigger(_Settings):
     """
 
     kind: TriggerKind = "upload"
-    enabled: bool = True
-    prefix: str = "models/"
+    enabled: StrictTruth = True
+    prefix: Annotated[str, AfterValidator(upload_prefix)] = "models/"
     suffix: str = ".tar.gz"
-    training_prefix: str = "training/"
-    training_job_name_prefix: str | None = None
+    training_prefix: Annotated[str, AfterValidator(key_prefix)] = "training/"
+    training_job_name_prefix: Annotated[str, AfterValidator(job_name_prefix)] | None = None
 
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> "Trigger":
@@ -137,6 +153,15 @@ class Trigger(_Settings):
                 f"the kind {self.kind!r} needs training_job_name_prefix; write the beginning of "
                 "the training jobs' names, such as 'churn-'"
             )
+        if (
+            self.kind == "upload-or-training-job"
+            and overlap(self.prefix, self.training_prefix)
+            and overlap(self.suffix[::-1], MODEL_SUFFIX[::-1])
+        ):
+            raise ValueError(
+                f"prefix {self.prefix!r} and training_prefix {self.training_prefix!r} begin alike: "
+                "the pipeline would start twice for a training job's model; write two folders"
+            )
         return self
 
 
@@ -149,9 +174,9 @@ class Bucket(_Settings):
         delete_packages_after_days: Age at which packages are deleted. Default: never.
     """
 
-    access_logs: bool = True
-    keep_old_versions_days: int = Field(default=90, ge=1)
-    delete_packages_after_days: int | None = Field(default=None, ge=1)
+    access_logs: StrictTruth = True
+    keep_old_versions_days: StrictInteger = Field(default=90, ge=1)
+    delete_packages_after_days: StrictInteger | None = Field(default=None, ge=1)
 
 
 class Alarms(_Settings):
@@ -175,8 +200,8 @@ class Alarms(_Settings):
         ]
         | None
     ) = None
-    duration_share: float = Field(default=0.8, gt=0, le=1)
-    days_without_execution: int | None = Field(default=None, ge=1, le=7)
+    duration_share: StrictNumber = Field(default=0.8, gt=0, le=1)
+    days_without_execution: StrictInteger | None = Field(default=None, ge=1, le=7)
 
     @model_validator(mode="after")
     def _topic_has_its_own_subscriptions(self) -> "Alarms":
@@ -198,16 +223,19 @@ class Network(_Settings):
         route_tables: Their route tables, in the same order. Needed for ``s3_endpoint``.
         s3_endpoint: Whether to make a gateway endpoint for S3. Default: the VPC has a way to S3.
         s3_prefix_list_id: The region's prefix list of S3: HTTPS then goes out to S3 only.
+        confined_permissions: Whether the job may attach network interfaces in these subnets alone.
+            SageMaker's documentation advises against it: try it before you rely on it.
     """
 
     vpc_id: Annotated[str, _matches(r"vpc-[0-9a-f]{8,17}", "the id of a VPC, 'vpc-…'")]
     availability_zones: tuple[str, ...] = Field(min_length=1)
     subnets: Subnets = Field(min_length=1)
     route_tables: tuple[str, ...] = ()
-    s3_endpoint: bool = False
+    s3_endpoint: StrictTruth = False
     s3_prefix_list_id: (
         Annotated[str, _matches(r"pl-[0-9a-f]{8,17}", "the id of a prefix list, 'pl-…'")] | None
     ) = None
+    confined_permissions: StrictTruth = False
 
     @model_validator(mode="after")
     def _lists_are_parallel(self) -> "Network":
@@ -254,6 +282,8 @@ class StageSettings(_Settings):
             ARN. Default: none.
         bucket: The artifact bucket.
         sizes: The packaging job's instance.
+        packaging: Further settings of the packaging step: what ``PackageStepConfig`` takes, but for
+            what the stack says itself. Folders are relative to the project.
         trigger: What starts the pipeline.
         alarms: Alarms and a dashboard. Default: none.
         log_retention: How long the logs of **all** processing jobs of account and region are kept,
@@ -274,16 +304,17 @@ class StageSettings(_Settings):
         None
     )
     region: Annotated[str, AfterValidator(_region)] | None = None
-    owner: Annotated[str, SageMakerShape("TagValue")]
-    cost_centre: Annotated[str, SageMakerShape("TagValue")]
+    owner: TagOfTheStage
+    cost_centre: TagOfTheStage
     removal_policy: Literal["retain", "destroy"] = "retain"
-    termination_protection: bool = True
+    termination_protection: StrictTruth = True
     inference_scripts: str = "scripts/inference"
     customer_key: Annotated[bool | str, PlainValidator(_customer_key)] = True
     bootstrap_key: Annotated[str, AfterValidator(_bootstrap_key)] | None = None
     permissions_boundary: Annotated[str, AfterValidator(_boundary)] | None = None
     bucket: Bucket = Bucket()
     sizes: Sizes = Sizes()
+    packaging: dict[str, Any] = {}
     trigger: Trigger = Trigger()
     alarms: Alarms | None = None
     log_retention: Annotated[str, AfterValidator(_log_retention)] | None = None
@@ -307,6 +338,38 @@ class StageSettings(_Settings):
             stage: Name of the stage.
         """
         return {"stage": stage, "owner": self.owner, "cost-centre": self.cost_centre}
+
+    def problems(self) -> list[str]:
+        """What settings, each valid, have against each other and against the packaging step."""
+        return [
+            *step_problems(self),
+            *self._suffix_problems(),
+            *self._cache_problems(),
+        ]
+
+    def _suffix_problems(self) -> Iterator[str]:
+        # A packager of the stage's own may read what the library's does not.
+        own_packager = "processing_source_dir" in self.packaging
+        if not own_packager and (problem := suffix_problem(self.trigger.suffix)):
+            yield f"trigger.suffix: {problem}"
+
+    def _cache_problems(self) -> Iterator[str]:
+        # "Caching pipeline steps": a hit gives the earlier output's place, not its content.
+        caching, expiry = "enable_caching_package_step", "cache_expires_after"
+        fields, kept = PackageStepConfig.model_fields, self.bucket.delete_packages_after_days
+        known = self.packaging.get(expiry, fields[expiry].default)
+        if kept is None or not self.packaging.get(caching, fields[caching].default):
+            return
+        try:
+            days = most_days(known)
+        except (TypeError, ValueError):
+            return  # is reported as what it is
+        if kept < days:
+            yield (
+                f"bucket.delete_packages_after_days: {kept} is given, and packaging.{expiry} is "
+                f"{known!r}: SageMaker's cache would give packages that are deleted; write "
+                f"{math.ceil(days)} or more, or a packaging.{expiry} of 'P{kept}D' or less"
+            )
 
 
 def read_stage(name: str, stages: Mapping[str, Mapping[str, Any]]) -> StageSettings:
@@ -337,6 +400,7 @@ def read_stage(name: str, stages: Mapping[str, Mapping[str, Any]]) -> StageSetti
         }
         try:
             read[stage] = StageSettings.model_validate(names | dict(given))
+            problems += [f"{stage}.{problem}" for problem in read[stage].problems()]
         except ValidationError as error:
             faults = InvalidConfigError.of(StageSettings, error).problems
             problems += [f"{stage}.{fault}" for fault in faults]

@@ -22,7 +22,7 @@ _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 _NO_RESOURCE = (
     "These actions have no resource to name: ecr:GetAuthorizationToken opens the registry, not a "
     "repository; cloudwatch:PutMetricData is confined to the namespace of processing jobs; EC2's "
-    "Describe actions, granted with a VPC only, read."
+    "actions, granted with a VPC only, are documented without a resource."
 )
 _KEY_ARN = re.compile(r"arn:[^:]+:kms:[^:]+:[^:]+:key/[^*?]+")
 
@@ -183,18 +183,23 @@ class PackagingGrants:
         subnet_ids: Sequence[str],
         security_group_ids: Sequence[str],
         subnet_account: str | None = None,
+        confined: bool = False,
     ) -> iam.Grant:
         """Let a job attach network interfaces in a VPC's subnets. Not needed without a VPC.
 
-        Sources: "CreateProcessingJob API: Execution Role Permissions" for the actions; "Actions,
-        resources, and condition keys for Amazon EC2" for what confines them.
+        The statement is the one of "CreateProcessingJob API: Execution Role Permissions", which
+        says of these actions: "Don't scope in the policy with any conditions or resource filters".
+        Who calls EC2, with what, is SageMaker's own matter and may change.
 
         Args:
             grantee: Who may.
             subnet_ids: The job's subnets.
             security_group_ids: The job's security groups.
-            subnet_account: Account of the subnets when they are shared with this one. Default:
-                this account.
+            subnet_account: Account of the subnets when they are shared with this one, for
+                ``confined``. Default: this account.
+            confined: Whether the job may attach interfaces in these subnets with these groups
+                alone, as far as "Actions, resources, and condition keys for Amazon EC2" allows.
+                SageMaker's documentation advises against it: try it before you rely on it.
 
         Raises:
             ValueError: There is no subnet or no security group.
@@ -202,6 +207,25 @@ class PackagingGrants:
         for name, ids in (("subnet_ids", subnet_ids), ("security_group_ids", security_group_ids)):
             if not ids:
                 raise ValueError(f"{name} is empty: a job in a VPC needs at least one")
+        described = [
+            "ec2:DescribeDhcpOptions",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ]
+        used = [
+            "ec2:CreateNetworkInterfacePermission",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DeleteNetworkInterfacePermission",
+        ]
+        if not confined:
+            return self._grant(
+                grantee,
+                actions=["ec2:CreateNetworkInterface", *used, *described],
+                resources=["*"],
+                wildcards=_NO_RESOURCE,
+            )
         unnamed = "An interface gets its id when it is made; its subnet and groups confine it."
         interfaces = self._arns.of("ec2", "network-interface", "*")
         subnets = [
@@ -216,24 +240,14 @@ class PackagingGrants:
         )
         interfaces_used = self._grant(
             grantee,
-            actions=[
-                "ec2:CreateNetworkInterfacePermission",
-                "ec2:DeleteNetworkInterface",
-                "ec2:DeleteNetworkInterfacePermission",
-            ],
+            actions=used,
             resources=[interfaces],
             wildcards=unnamed,
             conditions={"ArnEquals": {"ec2:Subnet": subnets}},
         )
         descriptions = self._grant(
             grantee,
-            actions=[
-                "ec2:DescribeDhcpOptions",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeVpcs",
-            ],
+            actions=described,
             resources=["*"],
             wildcards=_NO_RESOURCE,
         )

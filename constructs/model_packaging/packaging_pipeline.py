@@ -58,6 +58,8 @@ class PackagingPipeline(Construct):
         model: Where models come from.
         pipeline_role: An existing role for the pipeline. Default: one is made.
         job_role: An existing role for the job. Default: one is made.
+        confined_network: Whether the job may attach network interfaces in its subnets with its
+            security groups alone, if it has any: see ``PackagingGrants.attach_to_network``.
         asset_account: Account of the bucket that the stack's synthesizer publishes assets to.
             Default: the stack's.
 
@@ -85,10 +87,12 @@ class PackagingPipeline(Construct):
         model: ModelOrigin,
         pipeline_role: iam.IRole | None = None,
         job_role: iam.IRole | None = None,
+        confined_network: bool = False,
         asset_account: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
+        self._confined_network = confined_network
         self.model = model
         self.packaged_s3_uri = config.pipeline_s3_loc
         refuse_loop(self.output_s3_uris, model.events, setting="pipeline_s3_loc")
@@ -144,6 +148,11 @@ class PackagingPipeline(Construct):
     def metric_duration(self, **options: Any) -> cloudwatch.Metric:
         """How long executions ran: see :func:`metrics.metric_duration`."""
         return metrics.metric_duration(self.pipeline_name, **options)
+
+    @property
+    def writes_by_execution(self) -> bool:
+        """Whether each execution writes below its own id."""
+        return self._config.output_per_execution
 
     @property
     def output_s3_uris(self) -> list[str]:
@@ -214,7 +223,10 @@ class PackagingPipeline(Construct):
             grants.encrypt_volume(job, self._key_arn("volume_kms_key", config.volume_kms_key))
         if config.subnets:
             grants.attach_to_network(
-                job, subnet_ids=config.subnets, security_group_ids=config.security_group_ids
+                job,
+                subnet_ids=config.subnets,
+                security_group_ids=config.security_group_ids,
+                confined=self._confined_network,
             )
         return roles
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from aws_cdk import Aws, Duration, Stack, Token
+from aws_cdk import Annotations, Aws, Duration, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from model_packaging.acknowledgements import acknowledge, acknowledge_inline_policy
+from model_packaging.arns import Arns
 from model_packaging.existing_pipeline import ExistingPipeline
 from model_packaging.models.starts import refuse_loop, refuse_repetition
 
@@ -102,6 +103,20 @@ class PipelineTrigger(Construct):
         self.rule = self.rules[0]
         pipeline.grant_start(self.role).apply_before(*self.rules)
         self._let_rules_send_dead_letters()
+        self._warn_of_silent_buckets()
+
+    def _warn_of_silent_buckets(self) -> None:
+        for event in self._events:
+            if event.event_pattern.get("source") != ["aws.s3"]:
+                continue
+            if not event.models.in_a_bucket_of_this_app:
+                Annotations.of(self).add_warning_v2(
+                    "model-packaging:bucketMayBeSilent",
+                    f"the bucket {event.models.bucket.node.path!r} is not made here, so that it "
+                    "can't be seen whether it sends its events to EventBridge, and without them no "
+                    "upload starts anything; set its property NotificationConfiguration."
+                    "EventBridgeConfiguration where it is made, and acknowledge this warning",
+                )
 
     def _refuse_second_start(self, pipeline_arn: str) -> None:
         # The same token is the same text, wherever it stands.
@@ -169,12 +184,29 @@ class PipelineTrigger(Construct):
             self,
             "Role",
             description=f"Assumed by EventBridge: starts the pipeline {pipeline_name}.",
+            # "Cross-service confused deputy prevention in Amazon EventBridge".
             assumed_by=iam.ServicePrincipal("events.amazonaws.com").with_conditions(
-                {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+                {
+                    "ArnLike": {"aws:SourceArn": self._rules_of_this_stack()},
+                    "StringEquals": {"aws:SourceAccount": Stack.of(self).account},
+                }
             ),
         )
         acknowledge_inline_policy(role)
         return role
+
+    def _rules_of_this_stack(self) -> str:
+        # Not the rules themselves: they name the role, which would then wait for them.
+        # CloudFormation calls them <stack>-<logical id>-<random> ("Name type"), and shortens both
+        # names where the 64 characters of a rule's don't do. How far, no document says: 20 of each
+        # leave room for all of it.
+        stack = Stack.of(self)
+        name, whole = stack.stack_name, 20
+        if Token.is_unresolved(name):
+            name = "*"
+        else:
+            name = f"{name}-*" if len(name) <= whole else f"{name[:whole]}*"
+        return Arns(stack).of("events", "rule", name)
 
     def _build_rule(
         self, construct_id: str, number: int, pipeline: "PackagingPipeline | ExistingPipeline"

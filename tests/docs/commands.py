@@ -205,7 +205,12 @@ def aws(words: list[str], folder: Folder) -> None:
     require(operation in names, f"{service} has no {operation}")
     shape = model.operation_model(names[operation]).input_shape
     known = {f"--{xform_name(name, '-')}" for name in shape.members} | {"--query"}
-    needed = {f"--{xform_name(name, '-')}" for name in shape.required_members}
+    needed = {
+        f"--{xform_name(name, '-')}"
+        for name in shape.required_members
+        # The CLI makes one up.
+        if not shape.members[name].metadata.get("idempotencyToken")
+    }
     given = {option for option in options if option.startswith("--")}
     require(needed <= given <= known, f"{operation} takes {needed}, and perhaps {known - needed}")
 

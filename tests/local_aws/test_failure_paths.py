@@ -274,6 +274,24 @@ def log_of(cloud: LocalCloud, job_name: str) -> list[str]:
     return [event["message"] for event in events]
 
 
+def test_one_object_that_is_no_archive_is_not_shipped_as_a_loose_file(packaging: Packaging) -> None:
+    key = packaging.upload("model.zip", b"PK\x03\x04" + b"x" * 600)  # no event of the rule's
+    before = packaging.written()
+    packaging.cloud.client("sagemaker").start_pipeline_execution(
+        PipelineName=packaging.pipeline,
+        PipelineParameters=[
+            {"Name": "ModelBucket", "Value": packaging.bucket},
+            {"Name": "ModelKey", "Value": key},
+            {"Name": "ModelETag", "Value": "none"},
+        ],
+    )
+    [execution] = packaging.ended(key, 1)
+    assert execution["PipelineExecutionStatus"] == "Failed"
+    reason = packaging.step(execution)["FailureReason"]
+    assert "the model 'model.zip' is zip data, and a model that is one object must be" in reason
+    assert packaging.written() == before
+
+
 def test_a_deployment_that_fails_half_way_changes_nothing(
     packaging: Packaging, tmp_path: Path
 ) -> None:

@@ -11,8 +11,11 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from model_packaging import PackageStepConfig
 from model_packaging.step import InvalidConfigError, contract, packager, service_model
 from model_packaging.step.settings import schema
+from model_packaging.step.settings.durations import most_days
 
 Settings = dict[str, Any]
+
+VOLUME_KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 # Every rule, and typical slips. None takes a setting away.
 WRONG: list[Settings] = [
@@ -117,8 +120,44 @@ WRONG: list[Settings] = [
             {"exceptions": ["Step.THROTTLING"], "max_attempts": 3, "backoff_rate": float("inf")}
         ]
     },
+    {
+        "retry_policies": [
+            {
+                "exceptions": ["SageMaker.CAPACITY_ERROR"],
+                "max_attempts": 3,
+                "interval_seconds": 43_201,
+            }
+        ]
+    },
+    {"enable_caching_package_step": "yes"},
+    {"enable_network_isolation": 0},
+    {"processing_volume_size": "200"},
+    {"processing_instance_count": True},
+    {"max_runtime_in_seconds": "7200"},
+    {"retry_policies": [{"exceptions": ["Step.THROTTLING"], "max_attempts": "3"}]},
+    {"volume_kms_key": VOLUME_KEY, "processing_instance_type": "ml.r5d.large"},
+    {"volume_kms_key": VOLUME_KEY, "processing_instance_type_small": "ml.g5.xlarge"},
+    {
+        "volume_kms_key": VOLUME_KEY,
+        "use_large_processing_instance": True,
+        "processing_instance_type_large": "ml.g4dn.xlarge",
+    },
+    {
+        "volume_kms_key": VOLUME_KEY,
+        "instance_preferences": ["ml.m5.xlarge", "ml.p5.4xlarge", "ml.g7.2xlarge"],
+    },
+    {"inference_entry_point": "broken.py"},
     {"pipeline_name": "a_b", "processing_volume_size": 1, "cache_expires_after": "30d"},
 ]
+
+
+@pytest.fixture
+def scripts(scripts: Path) -> Path:
+    """The inference scripts, with two more that can't be the entry point."""
+    (scripts / "__pycache__").mkdir()
+    (scripts / "__pycache__" / "inference.py").touch()
+    (scripts / "broken.py").write_text("def model_fn(model_dir):\nreturn 1\n")
+    return scripts
 
 
 def message(settings: Settings) -> str:
@@ -159,8 +198,6 @@ def test_every_wrong_setting_gives_a_message_to_act_on(
     settings: Settings, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = settings["source_dir"]
-    (folder / "__pycache__").mkdir()
-    (folder / "__pycache__" / "inference.py").touch()
     messages = []
     for change in WRONG:
         text = message(settings | change).replace(str(folder), "scripts")
@@ -174,8 +211,6 @@ def test_every_wrong_setting_gives_a_message_to_act_on(
 def test_a_message_names_the_setting_what_was_given_and_a_remedy(
     settings: Settings, change: Settings
 ) -> None:
-    (settings["source_dir"] / "__pycache__").mkdir()
-    (settings["source_dir"] / "__pycache__" / "inference.py").touch()
     _, *problems = message(settings | change).splitlines()
     for problem in problems:
         name, _, fault = problem.strip().partition(": ")
@@ -194,8 +229,10 @@ def test_several_faults_are_reported_together(settings: Settings) -> None:
 
 
 def test_a_configuration_from_a_file_is_checked_alike(settings: Settings) -> None:
-    with pytest.raises(InvalidConfigError, match="write P30D"):
-        PackageStepConfig.model_validate(settings | {"cache_expires_after": "30d"})
+    wrong = settings | {"cache_expires_after": "30d", "processing_volume_size": 1}
+    with pytest.raises(InvalidConfigError, match="write P30D") as caught:
+        PackageStepConfig.model_validate(wrong)
+    assert str(caught.value) == message(wrong)
 
 
 def test_its_faults_are_value_errors_of_one_kind(settings: Settings) -> None:
@@ -263,6 +300,14 @@ def test_who_when_and_which_version_become_tags(settings: Settings) -> None:
         "pipeline-version": "1.2",
         "cost-centre": "42",
     }
+
+
+@pytest.mark.parametrize(
+    ("duration", "days"),
+    [("P30D", 30), ("PT12H", 0.5), ("P1Y1M1W1D", 366 + 31 + 7 + 1), ("PT24H1440M86400S", 3)],
+)
+def test_a_duration_has_so_many_days_at_most(duration: str, days: float) -> None:
+    assert most_days(duration) == pytest.approx(days)
 
 
 @pytest.mark.parametrize("duration", ["P30D", "PT12H", "P1Y2M3W4DT5H6M7S"])

@@ -183,7 +183,7 @@ def test_what_is_not_a_prefix_list_is_refused(given: str) -> None:
         network_in(vpc_with(PUBLIC, PRIVATE), s3_prefix_list_id=given)
 
 
-def test_the_jobs_role_may_attach_interfaces_in_this_network_alone() -> None:
+def test_the_jobs_role_may_be_confined_to_this_network() -> None:
     vpc = vpc_with(PUBLIC, PRIVATE)
     network = network_in(vpc)
     roles = PackagingRoles(
@@ -193,6 +193,7 @@ def test_the_jobs_role_may_attach_interfaces_in_this_network_alone() -> None:
         roles.job_role,
         subnet_ids=network.subnet_ids,
         security_group_ids=network.security_group_ids,
+        confined=True,
     )
     deployed = Deployed(template_of(vpc).to_json())
     job = deployed.find("AWS::IAM::Role", Description="Assumed by the packaging job")

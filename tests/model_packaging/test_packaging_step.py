@@ -278,7 +278,7 @@ def test_extra_inputs_are_mounted_by_their_names(settings: dict[str, Any]) -> No
     assert words[-2:] == ["--unzip-extra", "vocabulary"]
 
 
-def test_faults_of_the_service_are_tried_again_with_growing_pauses(
+def test_faults_of_the_service_are_tried_again_and_a_burst_waits_for_a_day(
     config: PackageStepConfig,
 ) -> None:
     assert render(builder(config).create_step("s3://models/churn/"))["RetryPolicies"] == [
@@ -289,14 +289,16 @@ def test_faults_of_the_service_are_tried_again_with_growing_pauses(
             "MaxAttempts": 5,
         },
         {
-            "ExceptionType": [
-                "SageMaker.JOB_INTERNAL_ERROR",
-                "SageMaker.CAPACITY_ERROR",
-                "SageMaker.RESOURCE_LIMIT",
-            ],
+            "ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"],
             "IntervalSeconds": 60,
             "BackoffRate": 2.0,
             "MaxAttempts": 6,
+        },
+        {
+            "ExceptionType": ["SageMaker.RESOURCE_LIMIT"],
+            "IntervalSeconds": 300,
+            "BackoffRate": 1.0,
+            "ExpireAfterMin": 1440,
         },
     ]
 
@@ -391,6 +393,9 @@ def test_log_lines_take_pipeline_variables(
     [
         ({"role": "SageMakerRole"}, "role: 'SageMakerRole' is not the ARN of a role"),
         ({"packaging_script_uri": "scripts/mims_package.py"}, "packaging_script_uri: 'scripts/mi"),
+        ({"packaging_script_uri": "s3://assets/packager/"}, "packaging_script_uri: 's3://assets/p"),
+        ({"packaging_script_uri": "s3://assets/packager/"}, "is a folder, and the job runs one ob"),
+        ({"packaging_script_uri": "s3://assets"}, "packaging_script_uri: 's3://assets' is a folde"),
         ({"role": None}, "role: None is not the ARN of a role"),
         ({"packaging_script_uri": None}, "packager' is here, not in S3; upload it (a folder as a"),
         ({"inference_scripts_uri": None}, "pass inference_scripts_uri='s3://…', or pass a sage"),
@@ -402,6 +407,26 @@ def test_a_wrong_argument_is_named_before_the_sdk_sees_it(
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(expected)):
         builder(config, **change).create_step("s3://models/churn/")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"cache_expires_after": "30d"}, "cache_expires_after: '30d' is not a duration"),
+        ({"processing_volume_size": 5}, "processing_volume_size: 5 is out of range"),
+        ({"enable_network_isolation": "yes"}, "enable_network_isolation: 'yes' is neither"),
+        ({"subnets": ("subnet-1",)}, "security_group_ids: none is given, but subnets"),
+        ({"bucket": "another-bucket"}, "bucket: 'another-bucket' is not the bucket of"),
+        ({"source_dir": Path("missing")}, "source_dir: 'missing' is not a folder"),
+    ],
+)
+def test_a_configuration_is_checked_again_when_a_step_is_made_of_it(
+    config: PackageStepConfig, change: dict[str, Any], expected: str
+) -> None:
+    copied = config.model_copy(update=change)  # pydantic checks nothing here
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        builder(copied).validate_configuration()
+    builder(config.model_copy(update={"pipeline_name": "fraud"})).validate_configuration()
 
 
 def test_a_parameter_that_the_pipeline_does_not_declare_is_refused(

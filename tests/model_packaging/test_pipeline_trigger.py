@@ -5,12 +5,12 @@ from typing import Any
 
 import botocore.session
 import pytest
-from aws_cdk import App, Duration, Stack
+from aws_cdk import App, Duration, NestedStack, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 from moto.events.models import EventPattern
 
 from model_packaging import (
@@ -340,7 +340,52 @@ def test_the_role_may_start_this_pipeline_and_nothing_else(
     [role] = template.find_resources("AWS::IAM::Role").values()
     [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "events.amazonaws.com"}
-    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert resolve(trust["Condition"], {}) == {
+        "ArnLike": {
+            "aws:SourceArn": "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:"
+            "rule/Stack-*"
+        },
+        "StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"},
+    }
+
+
+def test_a_bucket_whose_events_cannot_be_seen_is_a_warning(
+    stack: Stack, bucket: s3.IBucket
+) -> None:
+    ours = s3.Bucket(stack, "Ours")
+    PipelineTrigger(stack, "Seen", pipeline=existing(ModelUpload(ours)))
+    PipelineTrigger(stack, "Unseen", pipeline=existing(ModelUpload(bucket)))
+    jobs = TrainingJobCompleted(bucket, "training/", "churn-")
+    PipelineTrigger(stack, "Jobs", pipeline=existing(jobs))
+    found = Annotations.from_stack(stack)
+    found.has_warning(
+        "/Stack/Unseen",
+        Match.string_like_regexp(
+            "the bucket 'Stack/Bucket' is not made here, .*; set its property "
+            "NotificationConfiguration.EventBridgeConfiguration"
+        ),
+    )
+    for quiet in ("/Stack/Seen", "/Stack/Jobs"):
+        found.has_no_warning(quiet, Match.any_value())
+
+
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("ModelPackaging-prod", "rule/ModelPackaging-prod-*"),
+        ("ModelPackaging-production-of-the-fraud-team", "rule/ModelPackaging-produ*"),
+        (None, "rule/*"),
+    ],
+)
+def test_the_role_is_for_the_rules_of_its_stack(name: str | None, rules: str) -> None:
+    app = App()
+    # The name of a nested stack is known at deployment only.
+    stack = Stack(app, "Stack", stack_name=name) if name else NestedStack(Stack(app, "S"), "Nested")
+    models = s3.Bucket(stack, "Models")
+    PipelineTrigger(stack, "Trigger", pipeline=existing(ModelUpload(models)))
+    [role] = Template.from_stack(stack).find_resources("AWS::IAM::Role").values()
+    [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert resolve(trust["Condition"]["ArnLike"]["aws:SourceArn"], {}).endswith(f":{rules}")
 
 
 def test_a_given_role_is_used_and_let_start_the_pipeline(stack: Stack, bucket: s3.IBucket) -> None:

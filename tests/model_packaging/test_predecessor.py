@@ -293,7 +293,7 @@ class TestBuilder:
         step = MIMSPackagingStepBuilder(config, session, ROLE, notebook).create_step("s3://abc/m")
         assert stored(sources(definition_of(step, session))["code"]) == b"print('packaging')\n"
         lost = MIMSPackagingStepBuilder(config, session, ROLE)
-        with pytest.raises(ValueError, match=r"'docker/scripts/mims_package\.py' does not exist"):
+        with pytest.raises(ValueError, match=r"'docker/scripts/mims_package\.py' is not a file"):
             lost.create_step("s3://abc/m")
 
     def test_uploads_are_encrypted_with_the_packages_key(

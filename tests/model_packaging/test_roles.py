@@ -198,7 +198,7 @@ class Roles:
         roles.grants.encrypt_output(roles.job_role, OUTPUT_KEY)
         roles.grants.encrypt_volume(roles.job_role, VOLUME_KEY)
         roles.grants.attach_to_network(
-            roles.job_role, subnet_ids=SUBNETS, security_group_ids=["sg-0"]
+            roles.job_role, subnet_ids=SUBNETS, security_group_ids=["sg-0"], confined=True
         )
         roles.grants.run_jobs(roles.pipeline_role, "training", TRAINING_ROLE)
         self.deployed = Deployed(Template.from_stack(stack).to_json())
@@ -436,6 +436,7 @@ def test_shared_subnets_are_named_by_the_account_that_shares_them() -> None:
         subnet_ids=["subnet-0"],
         security_group_ids=["sg-0"],
         subnet_account="444455556666",
+        confined=True,
     )
     deployed = Deployed(Template.from_stack(stack).to_json())
     job = deployed.find("AWS::IAM::Role", Description="Assumed by the packaging")
@@ -539,6 +540,34 @@ def test_a_grant_goes_to_whom_it_names_and_can_be_waited_for() -> None:
     assert policy in template["Resources"]["Report"]["DependsOn"]
 
 
+def test_the_statement_for_network_interfaces_is_the_documented_one() -> None:
+    # "CreateProcessingJob API: Execution Role Permissions", for a job with a VpcConfig: no
+    # condition, and no resource but all.
+    stack = Stack(App(), "Stack")
+    roles = roles_in(stack)
+    roles.grants.attach_to_network(
+        roles.job_role, subnet_ids=["subnet-0"], security_group_ids=["sg-0"]
+    )
+    deployed = Deployed(Template.from_stack(stack).to_json())
+    job = deployed.find("AWS::IAM::Role", Description="Assumed by the packaging")
+    [statement] = [found for found in deployed.identity(job) if "ec2:" in json.dumps(found)]
+    assert {**statement, "Action": {*statement["Action"]}} == {
+        "Effect": "Allow",
+        "Action": {
+            "ec2:CreateNetworkInterface",
+            "ec2:CreateNetworkInterfacePermission",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DeleteNetworkInterfacePermission",
+            "ec2:DescribeDhcpOptions",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        },
+        "Resource": "*",
+    }
+
+
 @pytest.mark.parametrize("empty", ["subnet_ids", "security_group_ids"])
 def test_a_network_without_subnets_or_groups_is_refused(empty: str) -> None:
     network = {"subnet_ids": ["subnet-0"], "security_group_ids": ["sg-0"], empty: []}
@@ -618,13 +647,17 @@ def test_the_rules_role_starts_this_pipeline_and_does_nothing_else(app: Deployed
     job_role = app.arn(app.find("AWS::IAM::Role", Description="Assumed by the packaging job"))
     assert not app_may(app, role, "iam:PassRole", job_role, TO_SAGEMAKER)
 
-    def assumed_by(principal: str, account: str) -> bool:
-        source = {"aws:SourceArn": app.arn(rule), "aws:SourceAccount": account}
+    ours = f"ModelPackaging-{rule}-1A2B3C4D5E6F"
+
+    def assumed_by(principal: str, account: str, name: str = ours) -> bool:
+        arn = f"arn:aws:events:{LOCAL}:rule/{name}"
+        source = {"aws:SourceArn": arn, "aws:SourceAccount": account}
         request = Request(principal, "sts:AssumeRole", app.arn(role), source)
         return is_allowed(request, (), app.trust(role))
 
     assert assumed_by("events.amazonaws.com", ACCOUNT)
     assert not assumed_by("events.amazonaws.com", "444455556666")
+    assert not assumed_by("events.amazonaws.com", ACCOUNT, "another-rule")
     assert not assumed_by(SAGEMAKER, ACCOUNT)
 
 

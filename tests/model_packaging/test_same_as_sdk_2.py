@@ -57,6 +57,7 @@ def settings_of(configuration: Configuration, folder: Path) -> dict[str, Any]:
         script = here["source_dir"] / entry_point
         script.parent.mkdir(parents=True, exist_ok=True)
         script.touch()
+        (here["source_dir"] / "inference.py").touch()  # for who sets the entry point back
     extras = dict(settings.get("extra_inputs", {}))
     for name in configuration.zipped_extra_inputs:
         extras[name] = folder / "extras" / name
@@ -180,9 +181,17 @@ def test_a_configuration_varies_a_field_and_the_definition_says_so(
 
 
 @pytest.mark.parametrize("field", OUTSIDE_THE_DEFINITION)
-def test_the_definition_says_nothing_of_a_field_outside_it(field: str, tmp_path: Path) -> None:
+def test_the_definition_says_nothing_of_a_field_outside_it(
+    field: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("other", "packager"):
+        (tmp_path / folder).mkdir()
+        for name in ("inference.py", "mims_package.py", "other.py"):
+            (tmp_path / folder / name).touch()
     configuration = BY_NAME["defaults"]
-    config = PackageStepConfig(**settings_of(configuration, tmp_path))
+    settings = settings_of(configuration, tmp_path)
+    config = PackageStepConfig(**settings | {"processing_source_dir": tmp_path / "packager"})
     value, reason = OUTSIDE_THE_DEFINITION[field]
     assert getattr(config, field) != value
     other = config.model_copy(update={field: value})

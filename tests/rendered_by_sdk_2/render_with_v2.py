@@ -96,13 +96,15 @@ DEFAULT_RETRIES = [
         "max_attempts": 5,
     },
     {
-        "exceptions": [
-            "SageMaker.JOB_INTERNAL_ERROR",
-            "SageMaker.CAPACITY_ERROR",
-            "SageMaker.RESOURCE_LIMIT",
-        ],
+        "exceptions": ["SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"],
         "interval_seconds": 60,
         "max_attempts": 6,
+    },
+    {
+        "exceptions": ["SageMaker.RESOURCE_LIMIT"],
+        "interval_seconds": 300,
+        "backoff_rate": 1.0,
+        "expire_after_mins": 1440,
     },
 ]
 

@@ -60,6 +60,12 @@ class Bench:
     def put_extra(self, path: str, text: str = "") -> Path:
         return self._put(self.extra / path, text.encode())
 
+    def announce(self, uri: str) -> None:
+        """Where the model comes from, as SageMaker tells the job."""
+        place = {"LocalPath": str(self.model), "S3Uri": uri}
+        request = {"ProcessingInputs": [{"S3Input": place}]}
+        self.job_config_file.write_text(json.dumps(request))
+
     def put_model(self, data: bytes, name: str = "model.tar.gz") -> Path:
         return self._put(self.model / name, data)
 

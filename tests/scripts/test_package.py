@@ -350,6 +350,37 @@ class TestScripts:
         (bench.scripts / ".git" / "link").symlink_to("/etc/passwd")
         assert run().exit_code == 0
 
+    @pytest.mark.parametrize(
+        ("text", "fault"),
+        [
+            ("def model_fn(model_dir)\n    return 1\n", "line 1: "),
+            ("def model_fn(model_dir):\nreturn 1\n", "line 2: expected an indented block"),
+            ("print 'loaded'\n", "line 1: Missing parentheses in call to 'print'"),
+            ("x = 1\0\n", "null bytes"),
+        ],
+    )
+    @pytest.mark.parametrize("zipped", [False, True])
+    def test_an_entry_point_that_no_python_reads_is_refused(self, bench, run, zipped, text, fault):
+        bench.script("inference.py", text)
+        if zipped:
+            packed = shutil.make_archive(str(bench.root / "packed"), "zip", bench.scripts)
+            (bench.scripts / "inference.py").unlink()
+            shutil.move(packed, bench.scripts)
+        bench.put_model(a.gz(a.MODEL))
+        result = run()
+        assert result.exit_code == 3
+        assert "the inference entry point 'inference.py' can't be imported by any" in result.message
+        assert fault in result.message
+        assert result.message.endswith("mend the script")
+        assert not bench.archive.exists()
+
+    def test_what_is_no_python_or_no_entry_point_may_read_as_it_likes(self, bench, run):
+        bench.script("templates/broken.py", "def (")
+        bench.script("serve.sh", "if true; then")
+        bench.put_model(a.gz(a.MODEL))
+        assert run().exit_code == 0
+        assert run("--inference-entry-point", "serve.sh").exit_code == 0
+
     def test_the_entry_point_must_be_there(self, bench, run):
         bench.put_model(a.gz(a.MODEL))
         bench.script("serving/inference.py")
@@ -459,6 +490,37 @@ class TestWhichArchive:
         bench.put_model(a.gz(a.MODEL), "output")
         assert run().exit_code == 0
         assert bench.report["mode"] == "splice"
+
+    @pytest.mark.parametrize(
+        ("name", "data", "what"),
+        [
+            ("model.zip", b"PK\x03\x04" + b"x" * 600, "zip data"),
+            ("model.pkl", b"\x80\x04" + b"x" * 600, "no tar archive"),
+            ("model.joblib.gz", gzip.compress(b"weights" * 500), "no tar archive"),
+            ("model", b"", "no tar archive"),
+        ],
+    )
+    def test_one_announced_object_must_be_an_archive(self, bench, run, name, data, what):
+        bench.announce(f"s3://bucket/models/churn/{name}")
+        bench.put_model(data, name)
+        bench.put_model(b"", f"{name}.sig")
+        result = run()
+        assert result.exit_code == 3
+        assert f"the model '{name}' is {what}, and a model that is one object" in result.message
+        assert not bench.archive.exists()
+
+    @pytest.mark.parametrize("uri", ["s3://bucket/models/churn/", "s3://bucket/models/churn"])
+    def test_a_prefix_of_loose_files_still_packs(self, bench, run, uri):
+        bench.announce(uri)
+        bench.put_model(b"PK\x03\x04" + b"x" * 600, "model.zip")
+        bench.put_model(b"weights", "weights/model.bin")
+        assert run().exit_code == 0
+        assert {"model.zip", "weights/model.bin"} <= set(bench.names())
+
+    def test_a_folder_may_be_called_as_its_prefix_is(self, bench, run):
+        bench.announce("s3://bucket/models/weights")
+        bench.put_model(b"x", "weights/model.bin")
+        assert run().exit_code == 0
 
     def test_a_single_gzip_that_holds_no_tar_is_a_loose_file(self, bench, run):
         bench.put_model(gzip.compress(b"weights" * 500), "model.joblib.gz")

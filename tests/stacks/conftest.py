@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import Make, synthesize
 from tests.docs import pages
 
-# The stages of docs/stages.md: the smallest, and one with everything on.
-MINIMAL, EVERYTHING = (json.loads(sample.text) for sample in pages.blocks("json"))
+# The stages of docs/stages.md: the smallest, one with everything on, one with the step's settings.
+MINIMAL, EVERYTHING, STEP = (json.loads(sample.text) for sample in pages.blocks("json"))
 STAGES = ("dev", "prod", "everything")
 CONTEXTS: dict[str, dict[str, Any]] = {
     "dev": {},

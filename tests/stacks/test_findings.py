@@ -33,6 +33,13 @@ def test_every_acknowledgement_has_a_reason_and_a_rule_that_worked(
         assert "threw an error" not in finding.what, finding
 
 
+def test_a_warning_of_the_app_is_told_and_is_no_finding(assembly: Callable[[str], Path]) -> None:
+    lines, is_clean = findings.describe("prod", assembly("prod"))
+    [warning] = [line for line in lines if line.startswith("  WARNING ")]
+    assert warning.startswith("  WARNING stages.prod.alarms: alarms are made, but nobody is told")
+    assert is_clean
+
+
 def canary(outdir: Path, *acknowledged: str, at: str = "Bucket") -> Path:
     """An assembly with a bucket that has every fault."""
     app = App(outdir=str(outdir))

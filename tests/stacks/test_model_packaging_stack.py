@@ -15,9 +15,9 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from stacks.model_packaging_stack import ModelPackagingStack
 from stacks.stage import read_stage
-from tests.conftest import PROJECT, template_of
+from tests.conftest import PROJECT, synthesize, template_of
 from tests.definitions import definition_of, resolve
-from tests.stacks.conftest import CONTEXTS, STAGES
+from tests.stacks.conftest import CONTEXTS, EVERYTHING, STAGES, STEP
 
 ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -186,6 +186,55 @@ def test_the_job_runs_in_the_stages_network(assembly: Callable[[str], Path]) -> 
             "Subnets": ["subnet-0a1b2c3d4e5f60718", "subnet-0b2c3d4e5f6071829"],
         },
     }
+
+
+def test_the_stages_words_for_the_step_are_deployed(tmp_path: Path) -> None:
+    given = STEP["packaging"] | {"output_per_execution": False}
+    network = EVERYTHING["network"] | {"confined_permissions": True}
+    stage = STEP | {"region": "eu-west-1", "packaging": given, "network": network}
+    template = template_of(synthesize(tmp_path, stage="mine", stages={"mine": stage}))
+    [step] = definition_of(template)["Steps"]
+    assert step["CacheConfig"]["ExpireAfter"] == "P7D"
+    assert [policy["ExpireAfterMin"] for policy in step["RetryPolicies"]] == [480]
+    assert step["Arguments"]["ProcessingResources"]["ClusterConfig"]["InstancePreferences"] == [
+        {"InstanceType": "ml.m5.2xlarge"},
+        {"InstanceType": "ml.m5.4xlarge"},
+    ]
+    assert template["Outputs"]["PackageReportUri"]["Description"] == (
+        "Each execution writes package_report/package_report.json here."
+    )
+    statements = statements_of(Template.from_json(template), "Assumed by the packaging job")
+    [attaching] = [
+        statement
+        for statement in statements
+        if "ec2:CreateNetworkInterface" in actions_of(statement)
+    ]
+    assert "*" not in attaching["Resource"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        ("dev", []),
+        ("everything", []),
+        ("prod", ["stages.prod.alarms: alarms are made, but nobody"]),
+    ],
+)
+def test_the_synth_warns_of_what_was_probably_not_meant(
+    stage: str, expected: list[str], assembly: Callable[[str], Path]
+) -> None:
+    manifest = json.loads((assembly(stage) / "manifest.json").read_text())
+    artifact = manifest["artifacts"]["ModelPackaging"]
+    metadata = artifact.get("metadata") or json.loads(
+        (assembly(stage) / artifact["additionalMetadataFile"]).read_text()
+    )
+    warnings = [
+        entry["data"]
+        for entries in metadata.values()
+        for entry in entries
+        if entry["type"] == "aws:cdk:warning"
+    ]
+    assert [text[: len(start)] for text, start in zip(warnings, expected, strict=True)] == expected
 
 
 def test_alarms_reach_the_stages_people(assembly: Callable[[str], Path]) -> None:

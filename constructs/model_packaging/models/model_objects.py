@@ -33,6 +33,11 @@ class ModelObjects:
         # Without the suffix: SageMaker lists what it reads, by prefix.
         return f"{self.prefix}*"
 
+    @property
+    def in_a_bucket_of_this_app(self) -> bool:
+        """Whether their bucket is made by this app, which then knows how it is set up."""
+        return _is_made_here(self.bucket)
+
     def may_lie_below(self, s3_prefix: str) -> bool:
         """Whether some of them could lie below an S3 prefix.
 

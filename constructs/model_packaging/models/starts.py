@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from model_packaging.models.model_origin import ModelEvent
+from model_packaging.step.settings.tokens import CDK_TOKEN
 
 
 def refuse_loop(written: Iterable[str], events: Iterable[ModelEvent], *, setting: str = "") -> None:
@@ -20,8 +21,9 @@ def refuse_loop(written: Iterable[str], events: Iterable[ModelEvent], *, setting
     for event in events:
         for uri in written:
             if event.matches_below(uri):
+                shown = CDK_TOKEN.sub("<known at deployment>", uri)
                 raise ValueError(
-                    f"{given_as}the pipeline writes below {uri!r}, which could match {event}: "
+                    f"{given_as}the pipeline writes below {shown!r}, which could match {event}: "
                     "every package would start the pipeline again; choose a prefix for packages "
                     "outside that of models"
                 )

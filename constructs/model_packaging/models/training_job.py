@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import Token
 from aws_cdk import aws_s3 as s3
@@ -14,6 +14,22 @@ from model_packaging.step import ModelSource, ModelUriParameter, UploadOrUriPara
 
 # API reference of CreateTrainingJob: TrainingJobName. Here the beginning of one.
 _JOB_NAME_PREFIX = re.compile(r"(?=.{1,63}$)[a-zA-Z0-9](-*[a-zA-Z0-9])*-*")
+
+# "Amazon S3 paths": <S3OutputPath>/<job name>/output/model.tar.gz
+MODEL_SUFFIX: Final = "/output/model.tar.gz"
+
+
+def check_job_name_prefix(name: str) -> None:
+    """Check that names of training jobs can begin so.
+
+    Raises:
+        ValueError: None can.
+    """
+    if not Token.is_unresolved(name) and not _JOB_NAME_PREFIX.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is not the beginning of a training job's name; write 1 to 63 letters, "
+            "digits and hyphens, the first not a hyphen"
+        )
 
 
 @dataclass(frozen=True)
@@ -45,12 +61,10 @@ class TrainingJobCompleted(ModelEvent):
 
     def __post_init__(self) -> None:
         check_filter("prefix", self.prefix, "the job could read the whole bucket")
-        name = self.job_name_prefix
-        if not Token.is_unresolved(name) and not _JOB_NAME_PREFIX.fullmatch(name):
-            raise ValueError(
-                f"job_name_prefix {name!r} is not the beginning of a training job's name; write "
-                "1 to 63 letters, digits and hyphens, the first not a hyphen"
-            )
+        try:
+            check_job_name_prefix(self.job_name_prefix)
+        except ValueError as error:
+            raise ValueError(f"job_name_prefix {error}") from None
 
     def __str__(self) -> str:
         return f"training jobs {self.job_name_prefix}* with models below {self.prefix}"
@@ -80,8 +94,7 @@ class TrainingJobCompleted(ModelEvent):
     @property
     def models(self) -> ModelObjects:
         """The models that it announces."""
-        # "Amazon S3 paths": <S3OutputPath>/<job name>/output/model.tar.gz
-        return ModelObjects(self.bucket, self.prefix, "/output/model.tar.gz")
+        return ModelObjects(self.bucket, self.prefix, MODEL_SUFFIX)
 
     @property
     def rendered_from(self) -> str:

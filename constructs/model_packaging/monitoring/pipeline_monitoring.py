@@ -137,15 +137,16 @@ class PipelineMonitoring(Construct):
     def _let_cloudwatch_publish(self) -> None:
         cloudwatch_service = iam.ServicePrincipal("cloudwatch.amazonaws.com")
         alarms = f"arn:{Aws.PARTITION}:cloudwatch:{Aws.REGION}:{Aws.ACCOUNT_ID}:alarm:*"
+        conditions = {
+            "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+            "ArnLike": {"aws:SourceArn": alarms},
+        }
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[cloudwatch_service],
                 actions=["sns:Publish"],
                 resources=[self.topic.topic_arn],
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                    "ArnLike": {"aws:SourceArn": alarms},
-                },
+                conditions=conditions,
             )
         )
         if key := self.topic.master_key:
@@ -154,7 +155,7 @@ class PipelineMonitoring(Construct):
                     principals=[cloudwatch_service],
                     actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                     resources=["*"],  # in a key's policy: this key
-                    conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                    conditions=conditions,
                 )
             )
 

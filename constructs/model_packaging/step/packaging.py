@@ -11,6 +11,7 @@ from model_packaging.step import contract
 from model_packaging.step.builder_base import StepBuilderBase
 from model_packaging.step.model_source import ModelSource
 from model_packaging.step.packaging_values import PackagingValues
+from model_packaging.step.s3_location import S3Location
 from model_packaging.step.sdk.offline import offline
 from model_packaging.step.sdk.uploads import upload
 from model_packaging.step.settings.expressions import as_json, parameters_in
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _BASE_JOB_NAME_LIMIT = 30
+_SCRIPT = "packaging_script_uri"
 
 
 class MIMSPackagingStepBuilder(StepBuilderBase):
@@ -123,13 +125,14 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
             )
 
     def validate_configuration(self) -> None:
-        """Check what the step needs beyond a valid configuration.
+        """Check the configuration, and what the step needs beyond a valid one.
 
         Raises:
-            ValueError: A required input or output has no name, no region is known, what is here
-                has no place in S3 and no session to upload it, a URI is none, or the role is no
-                ARN.
+            ValueError: The configuration was changed into one that can't work, a required input
+                or output has no name, no region is known, what is here has no place in S3 and no
+                session to upload it, a URI is none or names no packager, or the role is no ARN.
         """
+        self._check_configuration_again()
         required = [
             ("input_names", self.config.input_names, contract.MODEL_INPUT),
             ("output_names", self.config.output_names, contract.PACKAGED_MODEL_OUTPUT),
@@ -167,18 +170,36 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                 "add it there"
             )
         uris = {
-            "packaging_script_uri": self.packaging_script_uri,
+            _SCRIPT: self.packaging_script_uri,
             "inference_scripts_uri": self.inference_scripts_uri,
             **{f"extra_input_uris[{name!r}]": uri for name, uri in self.extra_input_uris.items()},
         }
         for name, uri in uris.items():
             if uri is not None:
                 _require_s3_uri(name, uri)
+        if self.packaging_script_uri is not None and _is_folder(self.packaging_script_uri):
+            raise ValueError(
+                f"{_SCRIPT}: {self.packaging_script_uri!r} is a folder, and the job runs one "
+                "object; write the URI of the script, or of a zip of the packager's folder"
+            )
         if self.role is None or (isinstance(self.role, str) and "/" not in self.role):
             raise ValueError(
                 f"role: {self.role!r} is not the ARN of a role; write "
                 "arn:aws:iam::<account>:role/<name>"
             )
+
+    def _check_configuration_again(self) -> None:
+        # pydantic checks what it makes, but not what model_copy(update=…) or model_construct(…) do.
+        given = self.config.model_dump(warnings=False)
+        for name in ("source_dir", "processing_source_dir"):
+            if isinstance(place := given[name], Path):
+                given[name] = self._local(place)
+        if isinstance(extras := given["extra_inputs"], dict):
+            given["extra_inputs"] = {
+                name: self._local(place) if isinstance(place, Path) else place
+                for name, place in extras.items()
+            }
+        type(self.config).model_validate(given)
 
     def create_step(
         self,
@@ -419,6 +440,10 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                 )
             )
         return policies
+
+
+def _is_folder(uri: str) -> bool:
+    return uri.endswith("/") or not S3Location.parse(uri).key
 
 
 def _require_s3_uri(name: str, uri: Any) -> None:

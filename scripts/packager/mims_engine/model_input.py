@@ -111,6 +111,23 @@ def find_model(model_dir: str) -> Archive | LooseFiles:
     )
 
 
+def refuse_single_file(model: Archive | LooseFiles, uri: str | None) -> None:
+    """One object that is announced as the model is an archive; loose files have a folder's URI."""
+    name = (uri or "").rpartition("/")[2]
+    path = os.path.join(model.path, name)
+    if isinstance(model, Archive) or not name or not os.path.lexists(path):
+        return
+    if not is_regular(path):
+        return
+    kind = sniff(path)
+    what = f"{kind} data" if kind not in (*READABLE, "unknown") else "no tar archive"
+    raise BadInput(
+        f"the model {show(name)} is {what}, and a model that is one object must be an archive; "
+        "make it with tar -czf (tar.bz2, tar.xz and plain tar do as well), or end the model's S3 "
+        "URI with a slash to package the loose files below it"
+    )
+
+
 def is_nameless_archive(model_dir: str, name: str, names: list[str]) -> bool:
     """Whether a file that is alone (but for its sidecars) is an archive under another name."""
     if not all(other == name or is_sidecar(other, name) for other in names):

@@ -14,9 +14,9 @@ from .extra_inputs import collect_extras
 from .job import Job, Result
 from .judge import Plan
 from .log import Progress, log, log_event
-from .model_input import Archive, LooseFiles, find_model
+from .model_input import Archive, LooseFiles, find_model, refuse_single_file
 from .options import Options
-from .report import describe, packaged_files
+from .report import describe, model_uri, packaged_files
 from .scripts_input import collect_scripts
 from .sizes import KIB, MIB
 from .splice import try_splice
@@ -35,6 +35,7 @@ def package(options: Options) -> None:
             folders.insert(0, collect_scripts(options, resources))
         plan = Plan(folders, options.existing_code)
         model = find_model(options.model_dir)
+        refuse_single_file(model, model_uri(options.job_config_file, options.model_dir))
         announce(model, plan)
         check_space(model, plan, out)
 

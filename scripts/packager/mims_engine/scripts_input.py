@@ -9,9 +9,10 @@ from typing import Iterator
 from .archive_names import archive_path
 from .contract import CODE
 from .errors import BadInput, show
-from .files import InputFile, is_regular, list_folder, tree
+from .files import InputFile, file_pieces, is_regular, list_folder, tree
 from .leave_out import LeaveOut, check_ignore_size
 from .options import Options
+from .python_syntax import syntax_error
 from .shipped import Folder, Found, Shipped, files_from_zip, shipped_from_disk
 from .sizes import MIB
 
@@ -44,6 +45,7 @@ def collect_scripts(options: Options, resources: contextlib.ExitStack) -> Folder
             "what the model does not need with a .packageignore, or raise --max-scripts-bytes"
         )
     require_entry_point(options.inference_entry_point, kept)
+    require_python(options.inference_entry_point, kept)
     return Folder(CODE, [Shipped(CODE, 0, True, None), *kept], left_out)
 
 
@@ -59,6 +61,23 @@ def require_entry_point(entry_point: str, scripts: list[Shipped]) -> None:
         f"the inference entry point {show(entry_point)} is not among the scripts ({hint}); "
         "add it, or name the right one with --inference-entry-point"
     )
+
+
+def require_python(entry_point: str, scripts: list[Shipped]) -> None:
+    """The entry point, if it is a Python script, is one that some Python can read."""
+    if not entry_point.endswith(".py"):
+        return
+    path = f"{CODE}/{entry_point}"
+    [script] = [one for one in scripts if one.path == path and one.open is not None]
+    assert script.open is not None  # it is a file
+    if script.size > MIB:
+        return  # no script that anybody wrote
+    fault = syntax_error(b"".join(file_pieces(script.open, script.size, script.path)))
+    if fault:
+        raise BadInput(
+            f"the inference entry point {show(entry_point)} can't be imported by any server "
+            f"({fault}); mend the script"
+        )
 
 
 def scripts_from_folder(root: str) -> tuple[Found, str]:

@@ -5,6 +5,7 @@ from aws_cdk import App, CfnParameter, Stack
 from aws_cdk import aws_s3 as s3
 
 from model_packaging import ModelUpload
+from model_packaging.models.starts import refuse_loop
 from model_packaging.step import UploadParameters
 from tests.definitions import context
 
@@ -99,3 +100,11 @@ def test_a_parameter_name_that_sagemaker_refuses_is_named(name: str) -> None:
 def test_two_parameters_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="need different names"):
         UploadParameters(etag="ModelKey")
+
+
+def test_a_loop_is_told_in_words_that_a_person_can_read() -> None:
+    stack = Stack(App(), "Stack")
+    bucket = s3.Bucket(stack, "Models")
+    with pytest.raises(ValueError, match="would start the pipeline again") as caught:
+        refuse_loop([bucket.s3_url_for_object("models/out")], ModelUpload(bucket).events)
+    assert "below 's3://<known at deployment>/models/out', which could match" in str(caught.value)

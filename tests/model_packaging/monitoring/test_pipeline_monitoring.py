@@ -164,7 +164,10 @@ def test_every_alarm_goes_to_the_topic_and_says_what_to_do(stack: Stack) -> None
 
 
 CLOUDWATCH = {"Service": "cloudwatch.amazonaws.com"}
-THIS_ACCOUNT = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+THIS_ACCOUNT = {"aws:SourceAccount": "<AWS::AccountId>"}
+OUR_ALARMS = {
+    "aws:SourceArn": "arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:*"
+}
 
 
 @pytest.mark.parametrize("given", ["nothing", "key", "topic"])
@@ -180,12 +183,12 @@ def test_cloudwatch_may_publish_to_the_encrypted_topic(stack: Stack, given: str)
     [(key_id, made)] = template.find_resources("AWS::KMS::Key").items()
     assert made["Properties"]["EnableKeyRotation"] is True
     assert made["DeletionPolicy"] == "Retain"
-    assert made["Properties"]["KeyPolicy"]["Statement"][1] == {
+    assert resolve(made["Properties"]["KeyPolicy"]["Statement"][1], {}) == {
         "Effect": "Allow",
         "Principal": CLOUDWATCH,
         "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
         "Resource": "*",
-        "Condition": {"StringEquals": THIS_ACCOUNT},
+        "Condition": {"StringEquals": THIS_ACCOUNT, "ArnLike": OUR_ALARMS},
     }
     [topic_id] = template.find_resources("AWS::SNS::Topic")
     template.has_resource_properties(
@@ -203,9 +206,9 @@ def test_cloudwatch_may_publish_to_the_encrypted_topic(stack: Stack, given: str)
         "sns:Publish",
         {"Ref": topic_id},
     )
-    assert publish["Condition"]["StringEquals"] == THIS_ACCOUNT
-    assert resolve(publish["Condition"]["ArnLike"], {}) == {
-        "aws:SourceArn": "arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:*"
+    assert resolve(publish["Condition"], {}) == {
+        "StringEquals": THIS_ACCOUNT,
+        "ArnLike": OUR_ALARMS,
     }
 
 

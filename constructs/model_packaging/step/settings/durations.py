@@ -25,4 +25,17 @@ def _iso_8601_duration(value: str) -> str:
     raise ValueError(f"{value!r} is not a duration that SageMaker understands; {hint}")
 
 
+def most_days(duration: str) -> float:
+    """How many days an ISO 8601 duration has at most: a month 31, a year 366."""
+    found = _ISO_8601_DURATION.fullmatch(duration)
+    if found is None:
+        raise ValueError(f"{duration!r} is no ISO 8601 duration; write one such as 'P30D'")
+    days = (366, 31, 7, 1, None, 1 / 24, 1 / 1440, 1 / 86_400)  # of each group of the expression
+    return sum(
+        int(text[:-1]) * each
+        for text, each in zip(found.groups(), days, strict=True)
+        if text and each is not None
+    )
+
+
 Iso8601Duration = Annotated[str, BeforeValidator(literal), AfterValidator(_iso_8601_duration)]

@@ -7,6 +7,7 @@ from pydantic import Field
 from model_packaging.step.settings.expressions import OrExpression
 from model_packaging.step.settings.sagemaker_shapes import KmsKey, SecurityGroups, Subnets
 from model_packaging.step.settings.settings_group import SettingsGroup
+from model_packaging.step.settings.strict import StrictTruth
 
 
 class EncryptionAndNetworkSettings(SettingsGroup):
@@ -15,7 +16,7 @@ class EncryptionAndNetworkSettings(SettingsGroup):
     volume_kms_key: KmsKey | None = Field(
         default=None,
         description="KMS key of the instances' volumes: its ARN or id. (An alias only without the "
-        "construct: a policy can't name it.)",
+        "construct: a policy can't name it.) Not for an instance type with local NVMe storage.",
     )
     output_kms_key: KmsKey | None = Field(
         default=None,
@@ -28,7 +29,7 @@ class EncryptionAndNetworkSettings(SettingsGroup):
     security_group_ids: SecurityGroups = Field(
         default=(), description="Security groups of the job. Together with subnets."
     )
-    enable_network_isolation: Annotated[bool, OrExpression("Boolean")] = Field(
+    enable_network_isolation: Annotated[StrictTruth, OrExpression("Boolean")] = Field(
         default=True,
         description="Whether the container is cut off from every network. The script needs none.",
     )

@@ -7,6 +7,7 @@ from pydantic import Field
 from model_packaging.step.settings.expressions import OrExpression
 from model_packaging.step.settings.sagemaker_shapes import InstancePreferences, InstanceType
 from model_packaging.step.settings.settings_group import SettingsGroup
+from model_packaging.step.settings.strict import StrictInteger, StrictTruth
 
 DEFAULT_INSTANCE_TYPE: Final = "ml.m5.2xlarge"
 DEFAULT_VOLUME_SIZE: Final = 500  # GB
@@ -18,14 +19,16 @@ _Type = Annotated[InstanceType, OrExpression("String")]
 class InstanceSettings(SettingsGroup):
     """What the job runs on: instances and their volumes."""
 
-    processing_instance_count: Annotated[int, Field(ge=1, le=10), OrExpression("Integer")] = Field(
+    processing_instance_count: Annotated[
+        StrictInteger, Field(ge=1, le=10), OrExpression("Integer")
+    ] = Field(
         default=1,
         description="Instances of the processing job. The script works on one; more only repeat "
         "its work.",
     )
-    processing_volume_size: Annotated[int, Field(ge=10, le=1000), OrExpression("Integer")] = Field(
-        default=DEFAULT_VOLUME_SIZE, description="Volume of each instance, in GB."
-    )
+    processing_volume_size: Annotated[
+        StrictInteger, Field(ge=10, le=1000), OrExpression("Integer")
+    ] = Field(default=DEFAULT_VOLUME_SIZE, description="Volume of each instance, in GB.")
     processing_instance_type: _Type | None = Field(
         default=None, description="Instance type of the job. Default: the large or the small one."
     )
@@ -35,7 +38,7 @@ class InstanceSettings(SettingsGroup):
     processing_instance_type_small: _Type = Field(
         default=DEFAULT_INSTANCE_TYPE, description="Instance type otherwise."
     )
-    use_large_processing_instance: bool = Field(
+    use_large_processing_instance: StrictTruth = Field(
         default=False, description="Whether the job runs on the large instance type."
     )
     instance_preferences: InstancePreferences = Field(
@@ -61,6 +64,18 @@ class InstanceSettings(SettingsGroup):
             for name in sorted(types & self.model_fields_set)
             if getattr(self, name) != type(self).model_fields[name].default
         ]
+
+    def get_instance_types(self) -> dict[str, str]:
+        """Every instance type that may run the job, by the setting that names it."""
+        if self.instance_preferences:
+            return {
+                f"instance_preferences[{place}]": name
+                for place, name in enumerate(self.instance_preferences)
+            }
+        if self.processing_instance_type is not None:
+            return {"processing_instance_type": self.processing_instance_type}
+        size = "large" if self.use_large_processing_instance else "small"
+        return {f"processing_instance_type_{size}": self.get_instance_type()}
 
     def get_instance_type(self, size: Literal["large", "small"] | None = None) -> str:
         """Instance type of the processing job.

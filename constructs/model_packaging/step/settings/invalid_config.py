@@ -1,9 +1,11 @@
 """Faults of a configuration, in words that say which setting, what was given and what to write."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from model_packaging.step.service_model import closest
@@ -11,6 +13,7 @@ from model_packaging.step.settings import predecessor
 from model_packaging.step.settings.expressions import is_expression
 
 _SHORT_LIST = 25  # settings; more would bury the message
+_NUMBER = re.compile(r"\s*[+-]?\d+(\.\d*)?\s*")
 
 
 class InvalidConfigError(ValueError):
@@ -42,7 +45,7 @@ def _problems(model: type[BaseModel], fault: ErrorDetails) -> Iterator[str]:
     if fault["type"] == "default_factory_not_called":
         return  # the setting that it depends on is reported
     where, given = _path(fault["loc"]), fault["input"]
-    field = model.model_fields.get(str(fault["loc"][0])) if fault["loc"] else None
+    field = _field_at(model, fault["loc"])
     if is_expression(given) and fault["type"] != "value_error":
         yield (
             f"{where}: {given.expr} is known when an execution runs, but is needed before; "
@@ -72,15 +75,32 @@ def _problems(model: type[BaseModel], fault: ErrorDetails) -> Iterator[str]:
         case "greater_than_equal" | "less_than_equal":
             yield f"{where}: {given!r} is out of range; write {_range(field, context)}"
         case "int_parsing" | "int_type" | "int_from_float" | "float_parsing" | "float_type":
-            yield f"{where}: {given!r} is not a number that fits; write {_range(field, context)}"
+            bounds = _range(field, context)
+            if isinstance(given, str) and _NUMBER.fullmatch(given):
+                yield f"{where}: {given!r} is a text; write it without quotes: {bounds}"
+            else:
+                yield f"{where}: {given!r} is not a number that fits; write {bounds}"
         case "bool_parsing" | "bool_type":
-            yield f"{where}: {given!r} is neither; write true or false"
+            quotes = ", without quotes" if isinstance(given, str) else ""
+            yield f"{where}: {given!r} is neither; write true or false{quotes}"
         case "string_type":
             yield f"{where}: {given!r} is not a text; write it in quotes"
+        case "dict_type":
+            yield f"{where}: {given!r} is no object; write names and values in braces"
         case "date_from_datetime_parsing" | "date_parsing" | "date_type":
             yield f"{where}: {given!r} is not a date; write it as YYYY-MM-DD"
         case _:
             yield f"{where}: {given!r} can't be used; {fault['msg'].lower()}"
+
+
+def _field_at(model: type[BaseModel], location: tuple[int | str, ...]) -> FieldInfo | None:
+    """The field of a setting, which may lie within other settings, or none."""
+    names = [part for part in location if isinstance(part, str)]
+    for number in range(len(names), 0, -1):
+        within = _model_at(model, tuple(names[: number - 1]))
+        if field := within.model_fields.get(names[number - 1]):
+            return field
+    return None
 
 
 def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:

@@ -10,6 +10,7 @@ from model_packaging.step.settings.expressions import OrExpression
 from model_packaging.step.settings.names import Name
 from model_packaging.step.settings.sagemaker_shapes import Environment, SageMakerShape, Tags
 from model_packaging.step.settings.settings_group import SettingsGroup
+from model_packaging.step.settings.strict import StrictInteger
 from model_packaging.step.settings.tokens import LiteralText
 
 DEFAULT_RUNTIME_IN_SECONDS: Final = 86_400  # SageMaker's own ("ProcessingStoppingCondition")
@@ -44,7 +45,11 @@ class JobSettings(SettingsGroup):
         default="1.2-1", description="Version of SageMaker's scikit-learn container."
     )
     max_runtime_in_seconds: (
-        Annotated[int, SageMakerShape("ProcessingMaxRuntimeInSeconds"), OrExpression("Integer")]
+        Annotated[
+            StrictInteger,
+            SageMakerShape("ProcessingMaxRuntimeInSeconds"),
+            OrExpression("Integer"),
+        ]
         | None
     ) = Field(default=None, description="When SageMaker stops the job. Default: after 24 hours.")
     environment: Environment = Field(

@@ -7,10 +7,12 @@ from model_packaging.step.packager import PROGRAM, is_packager, own_packager
 from model_packaging.step.settings.caching_and_retries import CachingAndRetrySettings
 from model_packaging.step.settings.content import ContentSettings
 from model_packaging.step.settings.encryption_and_network import EncryptionAndNetworkSettings
-from model_packaging.step.settings.instances import InstanceSettings
+from model_packaging.step.settings.instances import DEFAULT_INSTANCE_TYPE, InstanceSettings
 from model_packaging.step.settings.job import JobSettings
+from model_packaging.step.settings.local_storage import has_local_storage
 from model_packaging.step.settings.packaging_script import PackagingScriptSettings
 from model_packaging.step.settings.pipeline import PipelineSettings
+from model_packaging.step.settings.python_syntax import syntax_error
 
 
 class PackageStepConfig(  # the last group's settings come first in the schema and the table
@@ -40,6 +42,7 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
             *self._packager_problems(),
             *self._name_problems(),
             *self._tag_problems(),
+            *self._volume_key_problems(),
         ]
 
     def _inference_script_problems(self) -> list[str]:
@@ -80,7 +83,15 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
                 f"inference_entry_point: {self.inference_entry_point!r} does not ship, since "
                 f"{pattern!r} is left out {where}; name another script"
             ]
-        return []
+        return self._syntax_problems(scripts / self.inference_entry_point)
+
+    def _syntax_problems(self, script: Path) -> list[str]:
+        if script.suffix != ".py" or not (fault := syntax_error(script.read_bytes())):
+            return []
+        return [
+            f"inference_entry_point: {self.inference_entry_point!r} can't be imported by any "
+            f"server ({fault}); mend the script"
+        ]
 
     def _packager_problems(self) -> list[str]:
         remedy = "set processing_source_dir to the folder of the packaging script"
@@ -130,6 +141,16 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
         return [
             f"tags: {len(tags)} are given, with author, current_date and pipeline_version; "
             f"SageMaker takes at most {most}"
+        ]
+
+    def _volume_key_problems(self) -> list[str]:
+        if self.volume_kms_key is None:
+            return []
+        return [
+            f"{setting}: {name!r} has local NVMe storage, which takes no volume_kms_key; write a "
+            f"type without it, such as {DEFAULT_INSTANCE_TYPE!r}, or do without volume_kms_key"
+            for setting, name in self.get_instance_types().items()
+            if isinstance(name, str) and has_local_storage(name)  # no SDK expression
         ]
 
     def get_inference_source_dir(self) -> Path | str | None:

@@ -12,6 +12,7 @@ from model_packaging.step.settings.names import Version
 from model_packaging.step.settings.s3_names import BucketName, S3Uri
 from model_packaging.step.settings.sagemaker_shapes import SageMakerShape, TagValue
 from model_packaging.step.settings.settings_group import SettingsGroup
+from model_packaging.step.settings.strict import StrictTruth
 from model_packaging.step.settings.tokens import LiteralText
 
 # The predecessor's names of regions.
@@ -67,7 +68,7 @@ class PipelineSettings(SettingsGroup):
         description="S3 prefix below which every execution writes its package. Default: "
         "s3://`bucket`/packaged/`pipeline_name`/`pipeline_version`.",
     )
-    output_per_execution: bool = Field(
+    output_per_execution: StrictTruth = Field(
         default=True,
         description="Whether each execution writes below its own id. Without it, executions "
         "overwrite one another.",

@@ -4,6 +4,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from model_packaging.step.settings.strict import StrictInteger, StrictNumber
+
 Fault = Literal[
     "Step.SERVICE_FAULT",
     "Step.THROTTLING",
@@ -26,15 +28,19 @@ class RetryPolicy(BaseModel):
         description="What is tried again: `Step.…` faults of the step, or `SageMaker.…` faults of "
         "its job. One policy has one of the two kinds."
     )
-    interval_seconds: int = Field(default=1, ge=1, description="Pause before the first retry.")
-    backoff_rate: float = Field(
+    interval_seconds: StrictInteger = Field(
+        default=1, ge=1, le=43_200, description="Pause before the first retry."
+    )
+    backoff_rate: StrictNumber = Field(
         default=2.0,
         ge=1.0,
         allow_inf_nan=False,
         description="How many times longer each further pause is.",
     )
-    max_attempts: int | None = Field(default=None, ge=1, le=20, description="Most retries.")
-    expire_after_mins: int | None = Field(
+    max_attempts: StrictInteger | None = Field(
+        default=None, ge=1, le=20, description="Most retries."
+    )
+    expire_after_mins: StrictInteger | None = Field(
         default=None, ge=1, le=14400, description="Minutes after which no retry begins."
     )
 
@@ -63,15 +69,20 @@ DEFAULT_RETRY_POLICIES: Final = (
     RetryPolicy(
         exceptions=("Step.SERVICE_FAULT", "Step.THROTTLING"), interval_seconds=5, max_attempts=5
     ),
-    # No instance to be had, or more jobs than the account may run: pauses of a minute to half an
-    # hour, together about an hour.
+    # No instance to be had, or a fault of the service: pauses of a minute to half an hour, together
+    # about an hour.
     RetryPolicy(
-        exceptions=(
-            "SageMaker.JOB_INTERNAL_ERROR",
-            "SageMaker.CAPACITY_ERROR",
-            "SageMaker.RESOURCE_LIMIT",
-        ),
+        exceptions=("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"),
         interval_seconds=60,
         max_attempts=6,
+    ),
+    # More jobs than the account may run at once: a new account may run a few. A burst of models
+    # waits its turn for up to a day, and the pauses don't grow: an instance that becomes free is
+    # taken within five minutes.
+    RetryPolicy(
+        exceptions=("SageMaker.RESOURCE_LIMIT",),
+        interval_seconds=300,
+        backoff_rate=1.0,
+        expire_after_mins=24 * 60,
     ),
 )

@@ -29,7 +29,7 @@ def config_table() -> str:
         elif name.endswith("_names"):
             default = "each its own name"
         elif name == "retry_policies":
-            default = "two policies"
+            default = "three policies"
         elif field.default not in (None, (), {}, PydanticUndefined):
             default = f"`{field.default}`"
         rows.append(f"| `{name}` | {default} | {field.description} |\n")

@@ -23,10 +23,15 @@ def _plain_faults() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        faults = [fault.get("ctx", {}).get("error") for fault in error.errors()]
-        if isinstance(found := next(iter(faults), None), InvalidConfigError):
+        if found := _fault_in(error):
             raise found from None
         raise
+
+
+def _fault_in(error: ValidationError) -> InvalidConfigError | None:
+    faults = [fault.get("ctx", {}).get("error") for fault in error.errors()]
+    found = next(iter(faults), None)
+    return found if isinstance(found, InvalidConfigError) else None
 
 
 class SettingsGroup(BaseModel):
@@ -69,7 +74,8 @@ class SettingsGroup(BaseModel):
         try:
             checked = handler(settings)
         except ValidationError as error:
-            raise InvalidConfigError.of(cls, error) from None
+            # What the constructor has told already, if pydantic came here through it.
+            raise _fault_in(error) or InvalidConfigError.of(cls, error) from None
         if problems := checked.problems():
             raise InvalidConfigError(problems)
         return checked

@@ -1,0 +1,36 @@
+"""What works in a stage, but probably not as it was meant: warnings of the synth."""
+
+from collections.abc import Iterator
+
+from stacks.stage import StageSettings
+
+
+def cautions(stage: str, settings: StageSettings) -> Iterator[tuple[str, str]]:
+    """Warnings about a stage's settings.
+
+    Args:
+        stage: Name of the stage.
+        settings: Its settings.
+
+    Yields:
+        The id of each, by which it can be acknowledged, and its text: the setting, and what to
+        write.
+    """
+    trigger, alarms = settings.trigger, settings.alarms
+    prefixes = {"prefix": trigger.prefix, "training_prefix": trigger.training_prefix}
+    unused = {"upload": "training_prefix", "training-job": "prefix"}.get(trigger.kind)
+    for name, prefix in prefixes.items():
+        if name != unused and not prefix.endswith("/"):
+            yield (
+                "model-packaging:prefixOfOtherFolders",
+                f"stages.{stage}.trigger.{name}: {prefix!r} is the beginning of other folders' "
+                f"names too, such as {prefix + '-old/'!r}, whose objects count as models then; "
+                f"write {prefix + '/'!r} for this folder alone",
+            )
+    if alarms is not None and not alarms.emails and alarms.topic_arn is None:
+        yield (
+            "model-packaging:alarmsReachNobody",
+            f"stages.{stage}.alarms: alarms are made, but nobody is told; write the addresses of "
+            'those who are, "emails": ["ml-operations@example.com"], or the topic_arn of a topic '
+            "that they are subscribed to",
+        )
