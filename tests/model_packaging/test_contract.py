@@ -14,6 +14,7 @@ from model_packaging.step import contract
 @pytest.mark.parametrize(
     "name",
     [
+        "ARCHIVE_NAME",
         "DONE_EVENT",
         "EXTRA_DIR",
         "FAILED_EVENT",
@@ -23,7 +24,9 @@ from model_packaging.step import contract
         "MODEL_DIR",
         "MODEL_ETAG_VARIABLE",
         "OUTPUT_DIR",
+        "REGISTRY_VALUES",
         "REPORT_FILE",
+        "REPORT_REGISTRY",
         "SCRIPTS_DIR",
     ],
 )

@@ -31,6 +31,10 @@ PACKAGE_REPORT_OUTPUT: Final = "package_report"
 SDK_CODE_INPUT: Final = "code"
 
 PACKAGING_STEP: Final = "PackagingStep"
+REGISTRATION_STEP: Final = "RegistrationStep"
+
+# The package, in its folder: the step's output is the folder.
+ARCHIVE_NAME: Final = "model.tar.gz"
 
 # Below the execution's prefix in S3.
 PACKAGED_MODEL_FOLDER: Final = "packaged_model_artifacts"
@@ -38,6 +42,18 @@ PACKAGE_REPORT_FOLDER: Final = "package_report"
 
 # The step's property file: what JsonGet reads the report by.
 PACKAGE_REPORT_PROPERTY_FILE: Final = "PackageReport"
+
+# What the report has in the form that the model registry takes, below REPORT_REGISTRY.
+REPORT_REGISTRY: Final = "registry"
+REGISTRY_VALUES: Final = (
+    "source",
+    "etag",
+    "package_sha256",
+    "model_sha256",
+    "packager_version",
+)
+# Where hosting unpacks a package: its scripts' folder.
+HOSTED_CODE_DIR: Final = "/opt/ml/model/code"
 
 # Names of the packager's structured log lines, for metric filters.
 DONE_EVENT: Final = "mims_package.done"

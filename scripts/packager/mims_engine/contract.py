@@ -8,6 +8,9 @@ from __future__ import annotations
 
 VERSION = "1.0.0"
 REPORT_SCHEMA_VERSION = 1
+# What the report has in the form that the model registry takes.
+REPORT_REGISTRY = "registry"
+REGISTRY_VALUES = ("source", "etag", "package_sha256", "model_sha256", "packager_version")
 
 # SageMaker mounts every input and collects every output below these paths ("How Amazon SageMaker AI
 # Processing Runs Your Processing Container Image").

@@ -6,7 +6,15 @@ import json
 import os
 
 from .atomic_file import AtomicFile
-from .contract import ARCHIVE_NAME, CODE, MODEL_ETAG_VARIABLE, REPORT_SCHEMA_VERSION, VERSION
+from .contract import (
+    ARCHIVE_NAME,
+    CODE,
+    MODEL_ETAG_VARIABLE,
+    REGISTRY_VALUES,
+    REPORT_REGISTRY,
+    REPORT_SCHEMA_VERSION,
+    VERSION,
+)
 from .errors import BadInput, show
 from .files import InputFile
 from .job import Result
@@ -14,6 +22,7 @@ from .judge import Plan
 from .log import log
 from .model_input import Archive, LooseFiles
 from .options import Options
+from .registry_values import registry_value
 from .shipped import Folder
 from .sizes import MIB
 
@@ -78,12 +87,15 @@ def describe(
         log(f"mims_package: warning: {warning}")
     packed = list(zip(plan.folders, result.folder_digests))
     scripts = None if options.without_scripts else packed.pop(0)
+    uri = model_uri(options.job_config_file, options.model_dir)
+    etag = os.environ.get(MODEL_ETAG_VARIABLE)
+    registered = (uri, etag, out.digest, result.model_digest, VERSION)
     return {
         "schema_version": REPORT_SCHEMA_VERSION,
         "version": VERSION,
         "source": {
-            "uri": model_uri(options.job_config_file, options.model_dir),
-            "etag": os.environ.get(MODEL_ETAG_VARIABLE),
+            "uri": uri,
+            "etag": etag,
             "file": model.name if isinstance(model, Archive) else None,
         },
         "archive": {
@@ -114,6 +126,7 @@ def describe(
         ],
         "ignored_inputs": model.ignored if isinstance(model, Archive) else [],
         "warnings": warnings,
+        REPORT_REGISTRY: dict(zip(REGISTRY_VALUES, map(registry_value, registered))),
         "seconds": round(seconds, 3),
         "bytes_per_second": round(model.bytes / seconds),
     }
