@@ -36,6 +36,11 @@ class DefinitionBridge:
         self._most: dict[str, int] = {}  # occurrences in one hidden text
         self._seen: set[str] = set()
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The placeholders of all that was hidden until now."""
+        return frozenset(self._tokens)
+
     def hide(self, value: _T) -> _T:
         """Replace every token in a string, or in the strings of a list, tuple or dictionary.
 

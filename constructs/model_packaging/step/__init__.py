@@ -7,11 +7,14 @@ from model_packaging.step.model_source import (
     UploadOrUriParameters,
     UploadParameters,
 )
+from model_packaging.step.packaged_model import PackagedModel
 from model_packaging.step.packaging import MIMSPackagingStepBuilder
+from model_packaging.step.registration import ModelRegistrationStepBuilder
 from model_packaging.step.request import InvalidRequestError
 from model_packaging.step.sdk.definition import render_definition
 from model_packaging.step.sdk.offline import offline, offline_session
 from model_packaging.step.settings.invalid_config import InvalidConfigError
+from model_packaging.step.settings.model_registration_config import ModelRegistrationConfig
 from model_packaging.step.settings.package_step_config import PackageStepConfig
 from model_packaging.step.settings.retry_policy import RetryPolicy
 
@@ -19,9 +22,12 @@ __all__ = [
     "InvalidConfigError",
     "InvalidRequestError",
     "MIMSPackagingStepBuilder",
+    "ModelRegistrationConfig",
+    "ModelRegistrationStepBuilder",
     "ModelSource",
     "ModelUriParameter",
     "PackageStepConfig",
+    "PackagedModel",
     "RetryPolicy",
     "StepBuilderBase",
     "UploadOrUriParameters",

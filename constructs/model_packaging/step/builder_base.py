@@ -6,17 +6,20 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from model_packaging.step import contract
 from model_packaging.step.sdk.offline import offline_session
 from model_packaging.step.settings.package_step_config import PackageStepConfig
+from model_packaging.step.settings.settings_group import SettingsGroup
 
 if TYPE_CHECKING:
     from sagemaker.core.workflow.pipeline_context import PipelineSession
 
+_Config = TypeVar("_Config", bound=SettingsGroup)
 
-class StepBuilderBase(ABC):
+
+class StepBuilderBase(ABC, Generic[_Config]):
     """Builds one SageMaker pipeline step from its configuration.
 
     Args:
@@ -30,19 +33,24 @@ class StepBuilderBase(ABC):
         ValueError: The configuration is of another kind.
     """
 
-    STEP_NAMES: ClassVar[Mapping[str, str]] = {"Package": contract.PACKAGING_STEP}
+    STEP_NAMES: ClassVar[Mapping[str, str]] = {
+        "Package": contract.PACKAGING_STEP,
+        "Register": contract.REGISTRATION_STEP,
+    }
+    CONFIG: ClassVar[type[SettingsGroup]] = PackageStepConfig
 
     def __init__(
         self,
-        config: PackageStepConfig,
+        config: _Config,
         sagemaker_session: "PipelineSession | None" = None,
         role: str | None = None,
         notebook_root: Path | str | None = None,
     ) -> None:
-        if not isinstance(config, PackageStepConfig):
+        if not isinstance(config, self.CONFIG):
+            kind = self.CONFIG.__name__
             raise ValueError(
-                f"config: {type(config).__name__} is given; write PackageStepConfig(…), or "
-                "PackageStepConfig.model_validate_json(text) for a saved one"
+                f"config: {type(config).__name__} is given; write {kind}(…), or "
+                f"{kind}.model_validate_json(text) for a saved one"
             )
         self.config = config
         self.role = role

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from model_packaging.step import contract
 from model_packaging.step.builder_base import StepBuilderBase
 from model_packaging.step.model_source import ModelSource
+from model_packaging.step.packaged_model import PackagedModel
 from model_packaging.step.packaging_values import PackagingValues
 from model_packaging.step.s3_location import S3Location
 from model_packaging.step.sdk.offline import offline
@@ -33,7 +34,7 @@ _BASE_JOB_NAME_LIMIT = 30
 _SCRIPT = "packaging_script_uri"
 
 
-class MIMSPackagingStepBuilder(StepBuilderBase):
+class MIMSPackagingStepBuilder(StepBuilderBase[PackageStepConfig]):
     """Builds the step that runs ``mims_package.py`` in the scikit-learn container.
 
     What the configuration names in this file system must be in S3 when the job runs. Say where by
@@ -123,6 +124,15 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
                 output_name=self._values.output_names[contract.PACKAGE_REPORT_OUTPUT],
                 path=contract.REPORT_NAME,
             )
+
+    def packaged_model(self, step: "ProcessingStep") -> PackagedModel:
+        """The package, for steps that come behind.
+
+        Args:
+            step: What :meth:`create_step` built.
+        """
+        output = self._values.output_names[contract.PACKAGED_MODEL_OUTPUT]
+        return PackagedModel(step, output, self.package_report)
 
     def validate_configuration(self) -> None:
         """Check the configuration, and what the step needs beyond a valid one.

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from model_packaging.step.service_model import UnknownText, request_problems
 
-# The request that SageMaker makes of a step's arguments, and the name that it adds.
-_REQUESTS: Final[Mapping[str, tuple[str, str]]] = {
-    "Processing": ("CreateProcessingJob", "ProcessingJobName"),
-    "Training": ("CreateTrainingJob", "TrainingJobName"),
-}
 _JOB_NAME: Final = "pipelines-sample-step-sample"
+# The request that SageMaker makes of a step's arguments, and what it adds.
+_REQUESTS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "Processing": ("CreateProcessingJob", {"ProcessingJobName": _JOB_NAME}),
+    "Training": ("CreateTrainingJob", {"TrainingJobName": _JOB_NAME}),
+    "RegisterModel": ("CreateModelPackage", {}),
+}
 _SAMPLE: Final = UnknownText("known-at-run-time-only")  # not shorter than any shape's minimum
 _SAMPLES: Final[Mapping[str, Any]] = {"Integer": 1, "Float": 1.0, "Boolean": True}
 
@@ -23,7 +24,9 @@ class InvalidRequestError(ValueError):
 def check_requests(
     definition: Mapping[str, Any], *, unknown: re.Pattern[str] | None = None
 ) -> None:
-    """Check a definition's processing and training steps against botocore's model of SageMaker.
+    """Check what a definition's steps ask for against botocore's model of SageMaker.
+
+    Checked are processing and training jobs and registrations.
 
     Pipeline variables are given sample values: a parameter its default. What is known at run
     time only is not checked.
@@ -42,10 +45,10 @@ def check_requests(
         )
         for parameter in definition.get("Parameters", ())
     }
-    for step in _all_steps(definition["Steps"]):
+    for step in all_steps(definition["Steps"]):
         if step["Type"] not in _REQUESTS:
             continue
-        operation, job_name = _REQUESTS[step["Type"]]
+        operation, added = _REQUESTS[step["Type"]]
         try:
             arguments = _sample(step["Arguments"], samples)
         except KeyError as error:
@@ -55,7 +58,7 @@ def check_requests(
             ) from None
         problems = [
             problem
-            for problem in request_problems(operation, {job_name: _JOB_NAME, **arguments})
+            for problem in request_problems(operation, {**added, **arguments})
             if unknown is None or not unknown.search(problem)
         ]
         if problems:
@@ -64,12 +67,12 @@ def check_requests(
             )
 
 
-def _all_steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def all_steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """The steps, and those inside of their conditions."""
     for step in steps:
         yield step
         for branch in ("IfSteps", "ElseSteps"):
-            yield from _all_steps(step.get("Arguments", {}).get(branch, ()))
+            yield from all_steps(step.get("Arguments", {}).get(branch, ()))
 
 
 def _sample(value: Any, samples: Mapping[str, Any]) -> Any:

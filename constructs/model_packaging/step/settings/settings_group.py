@@ -77,5 +77,5 @@ class SettingsGroup(BaseModel):
             # What the constructor has told already, if pydantic came here through it.
             raise _fault_in(error) or InvalidConfigError.of(cls, error) from None
         if problems := checked.problems():
-            raise InvalidConfigError(problems)
+            raise InvalidConfigError(problems, what=cls.__name__)
         return checked

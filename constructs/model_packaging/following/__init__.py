@@ -1,0 +1,1 @@
+"""What follows the packaging step in the same pipeline."""
