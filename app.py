@@ -11,7 +11,7 @@ from stacks.start import quick_start
 with quick_start():
     from aws_cdk import App, Environment
 
-    from model_packaging.packaging_pipeline import DEFINITION_STORE
+    from model_packaging.rendering_store import DEFINITION_STORE
     from model_packaging.step import InvalidConfigError, InvalidRequestError
     from stacks.model_packaging_stack import ModelPackagingStack
     from stacks.rule_packs import add_rule_packs

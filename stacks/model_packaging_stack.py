@@ -20,6 +20,7 @@ from constructs import Construct
 
 from model_packaging import (
     ArtifactBucket,
+    ModelRegistration,
     PackagingPipeline,
     PipelineMonitoring,
     PipelineTrigger,
@@ -29,6 +30,7 @@ from model_packaging.step import contract
 from stacks.announced_models import announced_models
 from stacks.cautions import cautions
 from stacks.key_filters import PACKAGES
+from stacks.registration_settings import registration_config
 from stacks.stage import StageSettings
 from stacks.step_settings import step_config
 
@@ -45,6 +47,7 @@ class ModelPackagingStack(Stack):
 
     Attributes:
         artifacts: The bucket for models and packages.
+        registration: What registers the packages, if anything does.
         pipeline: The pipeline.
         trigger: What starts it.
         monitoring: Its alarms and its dashboard, if the stage has any.
@@ -75,6 +78,7 @@ class ModelPackagingStack(Stack):
         self._outputs: list[tuple[str, str, str]] = []
         self.artifacts = self._build_bucket()
         self._network = self._build_network()
+        self.registration = self._build_registration()
         self.pipeline = self._build_pipeline()
         self.trigger = self._build_trigger()
         self.monitoring = self._build_monitoring()
@@ -132,6 +136,18 @@ class ModelPackagingStack(Stack):
             s3_prefix_list_id=network.s3_prefix_list_id,
         )
 
+    def _build_registration(self) -> ModelRegistration | None:
+        config = registration_config(self._settings)
+        if config is None:
+            return None
+        registration = ModelRegistration(
+            self, "Registration", config=config, removal_policy=self._removal_policy
+        )
+        self._tell(
+            "ModelPackageGroupArn", registration.group_arn, "Each package is a version of this."
+        )
+        return registration
+
     def _build_pipeline(self) -> PackagingPipeline:
         settings, bucket, network = self._settings, self.artifacts.bucket, self._network
         key = self.artifacts.encryption_key
@@ -147,6 +163,7 @@ class ModelPackagingStack(Stack):
                 security_groups=network.security_group_ids if network else (),
             ),
             model=announced_models(settings.trigger, bucket),
+            following=[self.registration] if self.registration else [],
             confined_network=bool(settings.network and settings.network.confined_permissions),
         )
         if settings.bootstrap_key:

@@ -28,6 +28,7 @@ from model_packaging.step.settings.sagemaker_shapes import InstanceType, SageMak
 from model_packaging.step.settings.strict import StrictInteger, StrictNumber, StrictTruth
 from stacks import default_names
 from stacks.key_filters import job_name_prefix, key_prefix, suffix_problem, upload_prefix
+from stacks.registration_settings import registration_problems
 from stacks.step_settings import step_problems
 
 TriggerKind = Literal["upload", "training-job", "upload-or-training-job"]
@@ -284,6 +285,8 @@ class StageSettings(_Settings):
         sizes: The packaging job's instance.
         packaging: Further settings of the packaging step: what ``PackageStepConfig`` takes, but for
             what the stack says itself. Folders are relative to the project.
+        registration: The registration of each package in the SageMaker Model Registry: what
+            ``ModelRegistrationConfig`` takes. Default: packages are not registered.
         trigger: What starts the pipeline.
         alarms: Alarms and a dashboard. Default: none.
         log_retention: How long the logs of **all** processing jobs of account and region are kept,
@@ -315,6 +318,7 @@ class StageSettings(_Settings):
     bucket: Bucket = Bucket()
     sizes: Sizes = Sizes()
     packaging: dict[str, Any] = {}
+    registration: dict[str, Any] | None = None
     trigger: Trigger = Trigger()
     alarms: Alarms | None = None
     log_retention: Annotated[str, AfterValidator(_log_retention)] | None = None
@@ -343,6 +347,7 @@ class StageSettings(_Settings):
         """What settings, each valid, have against each other and against the packaging step."""
         return [
             *step_problems(self),
+            *registration_problems(self),
             *self._suffix_problems(),
             *self._cache_problems(),
         ]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from model_packaging.packaging_pipeline import DEFINITION_STORE
+from model_packaging.rendering_store import DEFINITION_STORE
 
 PROJECT = Path(__file__).parent.parent
 # Shared: filling it takes longer than a synth, and it holds aws-cdk-lib's own files only.

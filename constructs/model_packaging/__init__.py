@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from model_packaging.step import (
     MIMSPackagingStepBuilder,
+    ModelRegistrationConfig,
+    ModelRegistrationStepBuilder,
+    PackagedModel,
     PackageStepConfig,
     RetryPolicy,
     StepBuilderBase,
@@ -13,6 +16,10 @@ from model_packaging.step import (
 if TYPE_CHECKING:
     from model_packaging.artifact_bucket import ArtifactBucket
     from model_packaging.existing_pipeline import DeclaredParameters, ExistingPipeline
+    from model_packaging.following.following_steps import BoundSteps, FollowingSteps
+    from model_packaging.following.model_registration import ModelRegistration
+    from model_packaging.following.package_context import PackageContext
+    from model_packaging.following.steps_behind import StepsBehind
     from model_packaging.job_network import JobNetwork
     from model_packaging.models.model_objects import ModelObjects
     from model_packaging.models.model_origin import ModelEvent, ModelOrigin
@@ -29,15 +36,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtifactBucket",
+    "BoundSteps",
     "DeclaredParameters",
     "ExistingPipeline",
+    "FollowingSteps",
     "JobNetwork",
     "MIMSPackagingStepBuilder",
     "ModelEvent",
     "ModelObjects",
     "ModelOrigin",
+    "ModelRegistration",
+    "ModelRegistrationConfig",
+    "ModelRegistrationStepBuilder",
     "ModelUpload",
+    "PackageContext",
     "PackageStepConfig",
+    "PackagedModel",
     "PackagingPipeline",
     "PackagingRoles",
     "PipelineMonitoring",
@@ -46,6 +60,7 @@ __all__ = [
     "RetryPolicy",
     "StepBuilderBase",
     "StepContext",
+    "StepsBehind",
     "TrainingJobCompleted",
     "UploadOrTrainingJob",
     "UpstreamModel",
@@ -54,19 +69,24 @@ __all__ = [
 # Imported when asked for: the step half works without the CDK (the extra cdk) and its Node.
 _CONSTRUCTS = {
     "ArtifactBucket": "artifact_bucket",
+    "BoundSteps": "following.following_steps",
     "DeclaredParameters": "existing_pipeline",
     "ExistingPipeline": "existing_pipeline",
+    "FollowingSteps": "following.following_steps",
     "JobNetwork": "job_network",
     "ModelEvent": "models.model_origin",
     "ModelObjects": "models.model_objects",
     "ModelOrigin": "models.model_origin",
+    "ModelRegistration": "following.model_registration",
     "ModelUpload": "models.model_upload",
+    "PackageContext": "following.package_context",
     "PackagingPipeline": "packaging_pipeline",
     "PackagingRoles": "roles",
     "PipelineMonitoring": "monitoring.pipeline_monitoring",
     "PipelineTrigger": "pipeline_trigger",
     "ProcessingLogGroup": "monitoring.processing_log_group",
     "StepContext": "models.step_context",
+    "StepsBehind": "following.steps_behind",
     "TrainingJobCompleted": "models.training_job",
     "UploadOrTrainingJob": "models.upload_or_training_job",
     "UpstreamModel": "models.upstream_steps",

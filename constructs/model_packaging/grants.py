@@ -24,6 +24,10 @@ _NO_RESOURCE = (
     "repository; cloudwatch:PutMetricData is confined to the namespace of processing jobs; EC2's "
     "actions, granted with a VPC only, are documented without a resource."
 )
+_BY_EXECUTION = (
+    "Each execution writes below its own id, which is known at run time only. The prefix is this "
+    "pipeline's."
+)
 _KEY_ARN = re.compile(r"arn:[^:]+:kms:[^:]+:[^:]+:key/[^*?]+")
 
 
@@ -102,6 +106,58 @@ class PackagingGrants:
             conditions={"StringEquals": {"aws:ResourceAccount": account or self._account}},
         )
 
+    def read_packages(
+        self, grantee: iam.IGrantable, bucket_arn: str, key_pattern: str
+    ) -> iam.Grant:
+        """Let a job read the packages that a pipeline has made.
+
+        Args:
+            grantee: Who may.
+            bucket_arn: ARN of the bucket.
+            key_pattern: Prefix of the packages, ending in ``*``.
+        """
+        return self._read(grantee, bucket_arn, [key_pattern], wildcards=_BY_EXECUTION)
+
+    def read_report(self, grantee: iam.IGrantable, objects_arn: str) -> iam.Grant:
+        """Let a pipeline read the package reports, as ``JsonGet`` does by the pipeline's role.
+
+        Source: "IAM Access Management" of SageMaker Pipelines.
+
+        Args:
+            grantee: The pipeline's role.
+            objects_arn: ARN of the reports.
+        """
+        return self._grant(
+            grantee, actions=["s3:GetObject"], resources=[objects_arn], wildcards=_BY_EXECUTION
+        )
+
+    def register_models(self, grantee: iam.IGrantable, group_arn: str) -> iam.Grant:
+        """Let a pipeline register versions of one model package group.
+
+        A version has an ARN of its own, below the group's name. Sources: "Amazon SageMaker AI API
+        Permissions" for the resource, "Model Registry Models, Model Versions, and Model Groups" for
+        its form.
+
+        Args:
+            grantee: The pipeline's role.
+            group_arn: ARN of the group.
+        """
+        of, _, name = group_arn.rpartition(":model-package-group/")
+        names = spellings(name)
+        return self._grant(
+            grantee,
+            actions=[
+                "sagemaker:AddTags",
+                "sagemaker:CreateModelPackage",
+                "sagemaker:DescribeModelPackage",
+            ],
+            resources=[
+                *(f"{of}:model-package-group/{name}" for name in names),
+                *(f"{of}:model-package/{name}/*" for name in names),
+            ],
+            wildcards="SageMaker numbers the versions of a group. The group is named.",
+        )
+
     def write(self, grantee: iam.IGrantable, objects_arn: str) -> iam.Grant:
         """Let a job write objects.
 
@@ -113,8 +169,7 @@ class PackagingGrants:
             grantee,
             actions=["s3:AbortMultipartUpload", "s3:PutObject"],
             resources=[objects_arn],
-            wildcards="Each execution writes below its own id, which is known at run time only. "
-            "The prefix is this pipeline's.",
+            wildcards=_BY_EXECUTION,
         )
 
     def use_key(

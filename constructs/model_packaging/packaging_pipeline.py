@@ -1,9 +1,10 @@
 """The SageMaker pipeline that packages a model."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from aws_cdk import Aws, CfnMapping, CfnTag, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -15,20 +16,24 @@ from constructs import Construct
 
 from model_packaging.definition_bridge import DefinitionBridge
 from model_packaging.existing_pipeline import DeclaredParameters
+from model_packaging.following.following_steps import BoundSteps, FollowingSteps
+from model_packaging.following.package_context import PackageContext
 from model_packaging.grants import JobType
 from model_packaging.models.model_origin import ModelOrigin
 from model_packaging.models.starts import refuse_loop
 from model_packaging.models.step_context import StepContext
 from model_packaging.monitoring import metrics
+from model_packaging.rendering_store import rendering_store
 from model_packaging.roles import PackagingRoles
 from model_packaging.step import (
     MIMSPackagingStepBuilder,
+    PackagedModel,
     PackageStepConfig,
     contract,
     offline,
     render_definition,
 )
-from model_packaging.step.definition_store import DefinitionStore
+from model_packaging.step.request import all_steps
 from model_packaging.step.s3_location import S3Location
 from model_packaging.step.sdk.sklearn_image import (
     image_accounts,
@@ -37,12 +42,9 @@ from model_packaging.step.sdk.sklearn_image import (
 )
 from model_packaging.step.settings.expressions import is_expression
 
-# Context key: folder that keeps rendered definitions. Unset or empty: every synth renders anew.
-DEFINITION_STORE: Final = "model_packaging:definition_store"
-
 
 class PackagingPipeline(Construct):
-    """A SageMaker pipeline with one step: join a model with its inference scripts.
+    """A SageMaker pipeline around one step: join a model with its inference scripts.
 
     Creates the pipeline with its definition inline, the two roles, and the packager and the
     inference scripts as assets, unless they are in S3. Grants the job's role to read the model's
@@ -56,6 +58,8 @@ class PackagingPipeline(Construct):
     Args:
         config: Settings of the packaging step. May contain CDK tokens.
         model: Where models come from.
+        following: Steps behind the packaging step, such as ``ModelRegistration`` or your own
+            (``StepsBehind``), in their order.
         pipeline_role: An existing role for the pipeline. Default: one is made.
         job_role: An existing role for the job. Default: one is made.
         confined_network: Whether the job may attach network interfaces in its subnets with its
@@ -85,6 +89,7 @@ class PackagingPipeline(Construct):
         *,
         config: PackageStepConfig,
         model: ModelOrigin,
+        following: Sequence[FollowingSteps] = (),
         pipeline_role: iam.IRole | None = None,
         job_role: iam.IRole | None = None,
         confined_network: bool = False,
@@ -93,13 +98,13 @@ class PackagingPipeline(Construct):
         super().__init__(scope, construct_id)
         self._config = config
         self._confined_network = confined_network
+        self._following = tuple(following)
         self.model = model
         self.packaged_s3_uri = config.pipeline_s3_loc
         refuse_loop(self.output_s3_uris, model.events, setting="pipeline_s3_loc")
         _require_same_region(config, Stack.of(self))
         self._bridge = DefinitionBridge(Stack.of(self))
-        folder = self.node.try_get_context(DEFINITION_STORE)
-        self._store = DefinitionStore(Path(folder) if isinstance(folder, str) and folder else None)
+        self._store = rendering_store(self)
         self.pipeline_name = config.pipeline_name
         _refuse_expressions(config)
         self._packaging_script = self._build_asset("PackagingScript", config.get_packaging_source())
@@ -113,6 +118,7 @@ class PackagingPipeline(Construct):
         }
         self.roles = self._build_roles(pipeline_role, job_role, asset_account)
         definition = self._render()
+        self._allow_following(definition)
         self.cfn_pipeline = self._build_pipeline(definition)
         self.pipeline_arn = self._arn_of(self.cfn_pipeline.ref)
 
@@ -132,6 +138,18 @@ class PackagingPipeline(Construct):
                 ),
             ],
         )
+
+    def grant_read_packages(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a principal read the packages and their reports, also where a key encrypts them."""
+        packaged = S3Location.parse(self.packaged_s3_uri)
+        reading = self.roles.grants.read_packages(
+            grantee,
+            f"arn:{Aws.PARTITION}:s3:::{packaged.bucket}",
+            f"{packaged.folder}{contract.PACKAGING_STEP}/*",
+        )
+        for key in self._package_keys():
+            reading = reading.combine(self.roles.grants.use_key(grantee, key, write=False))
+        return reading
 
     def metric_executions_started(self, **options: Any) -> cloudwatch.Metric:
         """Executions that started: see :func:`metrics.metric_executions_started`."""
@@ -261,32 +279,84 @@ class PackagingPipeline(Construct):
             hide=hide,
         )
         model = self.model.rendered_from
+        following = [steps.rendered_from(self._bridge) for steps in self._following]
+        kept = model is not None and None not in following
 
         def render() -> dict[str, Any]:
             with offline():
-                source = self.model.bind(StepContext(self._bridge, kept=model is not None))
+                source = self.model.bind(StepContext(self._bridge, kept=kept))
+            packaging = builder.create_step(source, source.steps)
+            behind = self._bind_following(builder.packaged_model(packaging), kept=kept)
             return render_definition(
                 # The definition does not hold the name.
                 "pipeline" if Token.is_unresolved(self.pipeline_name) else self.pipeline_name,
-                parameters=_all_parameters(source.parameters, builder.parameters),
-                steps=[*source.steps, builder.create_step(source, source.steps)],
+                parameters=_all_parameters(
+                    source.parameters, builder.parameters, behind.parameters
+                ),
+                steps=[*source.steps, packaging, *behind.steps],
                 unknown=self._bridge.PLACEHOLDER,
             )
 
-        kind = type(self.model)
         made_from = None
-        if model is not None:
+        if kept:
             # Two kinds may say the same of themselves.
-            named = f"{kind.__module__}.{kind.__qualname__}"
-            made_from = {"step": builder.rendered_from, "kind": named, "model": model}
+            made_from = {
+                "step": builder.rendered_from,
+                "kind": _kind(self.model),
+                "model": model,
+                "following": [*zip(map(_kind, self._following), following, strict=True)],
+            }
         definition: dict[str, Any] = self._store.get(made_from, render)
-        self._allow_upstream_jobs(definition)
+        self._allow_other_jobs(definition)
         return definition
 
-    def _allow_upstream_jobs(self, definition: dict[str, Any]) -> None:
-        """Let the pipeline run the jobs of the steps before the packaging step, the last one."""
+    def _bind_following(self, package: PackagedModel, *, kept: bool) -> BoundSteps:
+        behind = BoundSteps(())
+        for kind in self._following:
+            with offline():
+                bound = kind.bind(PackageContext(self._bridge, package, behind.steps, kept=kept))
+            behind = BoundSteps(
+                (*behind.steps, *bound.steps), (*behind.parameters, *bound.parameters)
+            )
+        return behind
+
+    def _allow_following(self, definition: dict[str, Any]) -> None:
+        """Grant what the steps behind the packaging step need, beside their jobs."""
+        for kind in self._following:
+            kind.allow(self.roles)
+            for reader in kind.package_readers:
+                self.grant_read_packages(reader)
+        step, file = contract.PACKAGING_STEP, contract.PACKAGE_REPORT_PROPERTY_FILE
+        if f'"Steps.{step}.PropertyFiles.{file}"' not in json.dumps(definition):
+            return
+        packaged, role = S3Location.parse(self.packaged_s3_uri), self.roles.pipeline_role
+        execution = "*/" if self.writes_by_execution else ""
+        self.roles.grants.read_report(
+            role,
+            f"arn:{Aws.PARTITION}:s3:::{packaged.bucket}/{packaged.folder}{step}/{execution}"
+            f"{contract.PACKAGE_REPORT_FOLDER}/{contract.REPORT_NAME}",
+        )
+        for key in self._package_keys():
+            self.roles.grants.use_key(role, key, write=False)
+
+    def _package_keys(self) -> list[kms.IKey | str]:
+        """The keys that packages are encrypted with, as far as they are known here."""
+        if key := self._config.output_kms_key:
+            return [self._key_arn("output_kms_key", key)]
+        stack, bucket = Stack.of(self), S3Location.parse(self.packaged_s3_uri).bucket
+        of_buckets = [
+            objects.bucket.encryption_key
+            for objects in self.model.reads
+            if stack.resolve(objects.bucket.bucket_name) == stack.resolve(bucket)
+        ]
+        return list(dict.fromkeys(filter(None, of_buckets)))
+
+    def _allow_other_jobs(self, definition: dict[str, Any]) -> None:
+        """Let the pipeline run the jobs of the steps before and behind the packaging step."""
         types: dict[str, JobType] = {"Processing": "processing", "Training": "training"}
-        for step in definition["Steps"][:-1]:
+        for step in all_steps(definition["Steps"]):
+            if step["Name"] == contract.PACKAGING_STEP:
+                continue
             role = step.get("Arguments", {}).get("RoleArn")
             if step["Type"] in types and isinstance(role, str):
                 self.roles.grants.run_jobs(
@@ -309,7 +379,8 @@ class PackagingPipeline(Construct):
             tags=[CfnTag(key=key, value=value) for key, value in self._config.get_tags().items()]
             or None,
         )
-        pipeline.node.add_dependency(*self.roles.grants.policies)
+        needed = [item for kind in self._following for item in kind.dependencies]
+        pipeline.node.add_dependency(*self.roles.grants.policies, *needed)
         return pipeline
 
     def _image_account(self) -> str:
@@ -354,9 +425,14 @@ def _refuse_expressions(config: PackageStepConfig) -> None:
                 )
 
 
-def _all_parameters(of_model: Sequence[Any], of_settings: Sequence[Any]) -> list[Any]:
+def _kind(told: object) -> str:
+    kind = type(told)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _all_parameters(of_model: Sequence[Any], *others: Sequence[Any]) -> list[Any]:
     found = {parameter.name: parameter for parameter in of_model}
-    for parameter in of_settings:
+    for parameter in itertools.chain.from_iterable(others):
         known = found.setdefault(parameter.name, parameter)
         if known.to_request() != parameter.to_request():
             raise ValueError(

@@ -18,7 +18,7 @@ import botocore.session
 from botocore import xform_name
 
 import operations.__main__
-from model_packaging.packaging_pipeline import DEFINITION_STORE
+from model_packaging.rendering_store import DEFINITION_STORE
 from stacks.stage import Trigger
 from tests.docs.pages import PROJECT
 

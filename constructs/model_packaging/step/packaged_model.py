@@ -20,11 +20,14 @@ class PackagedModel:
         step: The packaging step, with its ``properties``.
         output_name: Name of its output that holds the package.
         report_file: Its property file, the package report.
+        inference_entry_point: Script below ``code/`` that hosting starts with. None: the package
+            has no scripts.
     """
 
     step: "ProcessingStep"
     output_name: str
     report_file: "PropertyFile"
+    inference_entry_point: str | None = "inference.py"
 
     @property
     def folder_uri(self) -> Any:

@@ -132,7 +132,8 @@ class MIMSPackagingStepBuilder(StepBuilderBase[PackageStepConfig]):
             step: What :meth:`create_step` built.
         """
         output = self._values.output_names[contract.PACKAGED_MODEL_OUTPUT]
-        return PackagedModel(step, output, self.package_report)
+        entry_point = self._values.inference_entry_point
+        return PackagedModel(step, output, self.package_report, entry_point)
 
     def validate_configuration(self) -> None:
         """Check the configuration, and what the step needs beyond a valid one.

@@ -26,8 +26,6 @@ class ModelRegistrationStepBuilder(StepBuilderBase[ModelRegistrationConfig]):
 
     Args:
         config: The step's settings.
-        inference_entry_point: Script below ``code/`` that hosting starts with, as the packaging
-            step has it. None: the package has no scripts.
         region: Region whose inference image is registered, for a framework.
         image_uri: The inference image, where its region is known at deployment only.
         hide: Makes a setting fit for the SDK that holds what is known at deployment only: the CDK
@@ -40,13 +38,11 @@ class ModelRegistrationStepBuilder(StepBuilderBase[ModelRegistrationConfig]):
         self,
         config: ModelRegistrationConfig,
         *,
-        inference_entry_point: str | None = "inference.py",
         region: str | None = None,
         image_uri: str | None = None,
         hide: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         super().__init__(config)
-        self.inference_entry_point = inference_entry_point
         self.region = region
         self.image_uri = hide(image_uri or config.image_uri)
         self._hide = hide
@@ -56,7 +52,6 @@ class ModelRegistrationStepBuilder(StepBuilderBase[ModelRegistrationConfig]):
         """All that the step depends on besides its package, as JSON."""
         return {
             "values": self._hide(self.config.model_dump(mode="json")),
-            "inference_entry_point": self.inference_entry_point,
             "region": self.region,
             "image_uri": self.image_uri,
             "step": self._get_step_name("Register"),
@@ -117,7 +112,7 @@ class ModelRegistrationStepBuilder(StepBuilderBase[ModelRegistrationConfig]):
 
     def _request(self, package: PackagedModel) -> dict[str, Any]:
         config, hide = self.config, self._hide
-        environment = {**_program(self.inference_entry_point), **hide(config.environment)}
+        environment = {**_program(package.inference_entry_point), **hide(config.environment)}
         container = _without_empty(
             Image=self.image_uri or self._image(),
             ModelDataUrl=package.uri,

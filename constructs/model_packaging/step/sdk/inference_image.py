@@ -6,6 +6,7 @@ from typing import Any
 
 from model_packaging.step.sdk.offline import offline
 from model_packaging.step.service_model import closest
+from model_packaging.step.settings.invalid_config import InvalidConfigError
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class InferenceImage:
         """The image in one region.
 
         Raises:
-            ValueError: The SDK's tables have no such framework, version or region.
+            InvalidConfigError: The SDK's tables have no such framework, version or region.
         """
         from sagemaker.core import image_uris
 
@@ -41,7 +42,7 @@ class InferenceImage:
         if self.framework not in known:
             near = closest(self.framework, known)
             hint = f"did you mean {near!r}?" if near else "write one that it has"
-            raise ValueError(
+            raise _fault(
                 f"framework: {self.framework!r} is none of the SDK's {len(known)}; {hint}, or the "
                 "image_uri"
             )
@@ -56,7 +57,7 @@ class InferenceImage:
             )
         except (ValueError, KeyError, TypeError) as error:
             # Of some frameworks, such as huggingface, these settings choose no image.
-            raise ValueError(
+            raise _fault(
                 f"framework: {self.framework!r} in the version {self.version!r} has no inference "
                 f"image in {region!r}: {error}; write what the SDK's table has, or the image_uri"
             ) from None
@@ -70,7 +71,7 @@ class InferenceImage:
             Such as ``{"us-east-1": "683313688378", …}``, sorted by region.
 
         Raises:
-            ValueError: The SDK's tables have no such framework or version.
+            InvalidConfigError: The SDK's tables have no such framework or version.
         """
         from sagemaker.core import image_uris
 
@@ -80,9 +81,13 @@ class InferenceImage:
         for region in sorted(regions):
             try:
                 accounts[region] = self.uri(region).partition(".")[0]
-            except ValueError:
+            except InvalidConfigError:
                 continue  # in the table for another version
         return accounts
+
+
+def _fault(problem: str) -> InvalidConfigError:
+    return InvalidConfigError([problem], what="ModelRegistrationConfig")
 
 
 def _regions(table: Any) -> Iterator[str]:

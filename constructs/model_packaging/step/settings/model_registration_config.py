@@ -6,25 +6,32 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from model_packaging.step import contract
+from model_packaging.step.service_model import value_problem
 from model_packaging.step.settings.sagemaker_shapes import SageMakerShape
 from model_packaging.step.settings.settings_group import SettingsGroup
 from model_packaging.step.settings.tokens import LiteralText, has_token
 
-_GROUP_ARN = re.compile(r"arn:[^:]+:sagemaker:[^:]+:[^:]+:model-package-group/[^/]+")
+_GROUP_ARN = re.compile(r"arn:[^:]+:sagemaker:[^:]+:[^:]+:model-package-group/(?P<name>[^/]+)")
 _DEFAULT_INSTANCE_TYPE = "ml.m5.large"
 _DEFAULT_CONTENT_TYPES = ("text/csv", "application/json")
 
 
 def _group(value: str) -> str:
-    if value.startswith("arn:") and not _GROUP_ARN.fullmatch(value):
+    given = _GROUP_ARN.fullmatch(value)
+    name = given["name"] if given else value
+    if has_token(name):
         raise ValueError(
-            f"{value!r} is no model package group; write its name, such as 'churn', or "
+            f"{value!r} tells the group's name at deployment only, and the pipeline's policy has "
+            "to name it; write the name, such as 'churn', or stack.format_arn(service='sagemaker', "
+            "resource='model-package-group', resource_name='churn') of a group that is there"
+        )
+    if value_problem("EntityName", name):
+        raise ValueError(
+            f"{value!r} is no model package group; write its name, up to 63 letters, digits and "
+            "inner hyphens, such as 'churn', or "
             "'arn:aws:sagemaker:<region>:<account>:model-package-group/<name>'"
         )
     return value
-
-
-Group = Annotated[str, SageMakerShape("ArnOrName"), AfterValidator(_group)]
 
 
 class ModelRegistrationConfig(SettingsGroup):
@@ -35,7 +42,7 @@ class ModelRegistrationConfig(SettingsGroup):
             what to write instead.
     """
 
-    model_package_group: Group = Field(
+    model_package_group: Annotated[str, AfterValidator(_group)] = Field(
         description="Name of the model package group, which is made, or the ARN of one that is "
         "there."
     )
@@ -103,7 +110,12 @@ class ModelRegistrationConfig(SettingsGroup):
     @property
     def group_is_given(self) -> bool:
         """Whether the model package group is there already: its ARN was given."""
-        return self.model_package_group.startswith("arn:") or has_token(self.model_package_group)
+        return self.model_package_group.startswith("arn:")
+
+    @property
+    def group_name(self) -> str:
+        """Name of the model package group."""
+        return self.model_package_group.rpartition("/")[2]
 
     def problems(self) -> list[str]:
         """See :meth:`SettingsGroup.problems`."""
