@@ -1,6 +1,6 @@
 """A model that earlier steps of the same pipeline make."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,9 @@ class UpstreamModel(ModelOrigin):
     Attributes:
         build: Called once, offline, with the :class:`StepContext`. Imports the SDK, builds the
             steps, and returns them together with the model's S3 URI, such as
-            ``train.properties.ModelArtifacts.S3ModelArtifacts``.
+            ``train.properties.ModelArtifacts.S3ModelArtifacts``. What else they make for the
+            package is a third value: S3 URIs by the folder of the package that they land in, such
+            as ``{"calibration": calibrate.properties…}``.
         bucket: Bucket that the steps write the model to.
         prefix: Beginning of the keys that they write, such as ``training/``.
         parameters: SDK pipeline parameters that the steps use, by a function for the same reason.
@@ -32,7 +34,10 @@ class UpstreamModel(ModelOrigin):
         ValueError: The prefix is empty, or has a character that a policy reads otherwise.
     """
 
-    build: Callable[[StepContext], tuple[Sequence[Any], Any]]
+    build: Callable[
+        [StepContext],
+        tuple[Sequence[Any], Any] | tuple[Sequence[Any], Any, Mapping[str, Any]],
+    ]
     bucket: s3.IBucket
     prefix: str
     parameters: Callable[[], Sequence[Any]] = tuple
@@ -49,15 +54,24 @@ class UpstreamModel(ModelOrigin):
         """What the packaging step reads, and the steps that make it."""
         with offline():
             built = self.build(context)
-            if not isinstance(built, tuple) or len(built) != 2:
+            if not isinstance(built, tuple) or len(built) not in (2, 3):
                 raise ValueError(
                     f"build returned {type(built).__name__}; return the steps and the model's S3 "
                     "URI, such as [train], train.properties.ModelArtifacts.S3ModelArtifacts"
                 )
-            steps, uri = built
-            if isinstance(uri, str) and Token.is_unresolved(uri):
+            steps, uri, *extras = built
+            extra_inputs = dict(extras[0]) if extras else {}
+            if any(
+                isinstance(made, str) and Token.is_unresolved(made)
+                for made in (uri, *extra_inputs.values())
+            ):
                 raise ValueError(
                     "build returned a URI with a CDK token, which the SDK can't read; pass it "
                     "through context.hide"
                 )
-            return ModelSource(uri=uri, parameters=tuple(self.parameters()), steps=tuple(steps))
+            return ModelSource(
+                uri=uri,
+                parameters=tuple(self.parameters()),
+                steps=tuple(steps),
+                extra_inputs=extra_inputs,
+            )

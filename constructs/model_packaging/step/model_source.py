@@ -6,6 +6,7 @@ from typing import Any
 
 from model_packaging.step import contract
 from model_packaging.step.sdk.offline import offline
+from model_packaging.step.settings.names import extra_input_name
 
 # API reference of StartPipelineExecution: Parameter.
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9])*")
@@ -21,12 +22,22 @@ class ModelSource:
         parameters: SDK pipeline parameters that ``uri`` and ``environment`` use.
         environment: Environment variables of the job, whose values may be SDK expressions.
         steps: SDK steps of the same pipeline that make the model.
+        extra_inputs: What these steps make that ships beside the model, by the folder of the
+            package that it lands in: S3 URIs, as SDK expressions.
+
+    Raises:
+        ValueError: An extra input has a name that can't be a folder of the package.
     """
 
     uri: Any
     parameters: tuple[Any, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
     steps: tuple[Any, ...] = ()
+    extra_inputs: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.extra_inputs:
+            extra_input_name(name)
 
 
 @dataclass(frozen=True)

@@ -236,6 +236,11 @@ class MIMSPackagingStepBuilder(StepBuilderBase[PackageStepConfig]):
         source = model_artifacts_input_source
         if not isinstance(source, ModelSource):
             source = ModelSource(uri=source)
+        if twice := sorted(set(source.extra_inputs) & set(self.config.extra_inputs)):
+            raise ValueError(
+                f"extra_inputs: {twice[0]!r} is given in the configuration, and is made by a step "
+                "before too; leave one of the two out"
+            )
         if not hasattr(source.uri, "expr"):  # no SDK expression
             _require_s3_uri("model_artifacts_input_source", source.uri)
         if dependencies is not None and not isinstance(dependencies, (list, tuple)):
@@ -294,7 +299,7 @@ class MIMSPackagingStepBuilder(StepBuilderBase[PackageStepConfig]):
             name=self._get_step_name("Package"),
             step_args=processor.run(
                 code=self.packaging_script_uri,
-                inputs=self._get_processing_inputs(source.uri),
+                inputs=self._get_processing_inputs(source.uri, source.extra_inputs),
                 outputs=self._get_processing_outputs(),
                 arguments=self._get_job_arguments(),
             ),
@@ -356,10 +361,13 @@ class MIMSPackagingStepBuilder(StepBuilderBase[PackageStepConfig]):
         ]
 
     @offline()
-    def _get_processing_inputs(self, model: Any) -> "list[ProcessingInput]":
+    def _get_processing_inputs(
+        self, model: Any, made_before: Mapping[str, Any] | None = None
+    ) -> "list[ProcessingInput]":
         from sagemaker.core.shapes import ProcessingInput, ProcessingS3Input
 
         names, extras = self._values.input_names, self._values.extra_inputs
+        extras = {**extras, **(made_before or {})}
         scripts = contract.INFERENCE_SCRIPTS_INPUT
         uris = [(names[contract.MODEL_INPUT], model, contract.MODEL_DIR)]
         if self.inference_scripts_uri is not None:
