@@ -42,12 +42,13 @@ class DeclaredParameters:
 
 @dataclass(frozen=True)
 class ExistingPipeline:
-    """A pipeline that is made elsewhere and shall be started for each model that arrives.
+    """A pipeline that is made elsewhere and shall be started by events or by the clock.
 
     Attributes:
         pipeline_arn: Its ARN. May be a CDK token.
-        model: The models that it packages. Its own role for jobs must be able to read them.
-        parameters: The parameters that its definition declares.
+        model: The models that it packages. Its own role for jobs must be able to read them. None:
+            it is started by other events.
+        parameters: The parameters that its definition declares. Default: none.
         output_s3_uris: S3 prefixes that it writes to. An event that these could raise is refused.
 
     Raises:
@@ -55,8 +56,8 @@ class ExistingPipeline:
     """
 
     pipeline_arn: str
-    model: "ModelOrigin"
-    parameters: DeclaredParameters
+    model: "ModelOrigin | None" = None
+    parameters: DeclaredParameters = DeclaredParameters(())
     output_s3_uris: Collection[str] = ()
 
     def __post_init__(self) -> None:

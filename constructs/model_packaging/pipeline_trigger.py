@@ -1,7 +1,7 @@
 """What starts the pipeline: an EventBridge rule, its role and its dead-letter queue."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from aws_cdk import Annotations, Aws, Duration, Stack, Token
@@ -18,6 +18,7 @@ from model_packaging.models.starts import refuse_loop, refuse_repetition
 
 if TYPE_CHECKING:
     from model_packaging.models.model_origin import ModelEvent
+    from model_packaging.models.starting_event import StartingEvent
     from model_packaging.packaging_pipeline import PackagingPipeline
 
 # API reference of EventBridge: SageMakerPipelineParameter, SageMakerPipelineParameters,
@@ -41,6 +42,7 @@ class PipelineTrigger(Construct):
 
     Args:
         pipeline: The pipeline to start, for each of the models that it packages.
+        started_by: The events that start it. Default: those that announce the models that it packages.
         parameters: Values of further pipeline parameters, by name: a constant, or one whole path
             into the event such as ``$.time``. Default: none.
         dead_letter_queue: Standard queue of this account and region to use instead of making one.
@@ -76,6 +78,7 @@ class PipelineTrigger(Construct):
         construct_id: str,
         *,
         pipeline: "PackagingPipeline | ExistingPipeline",
+        started_by: "Sequence[StartingEvent] | None" = None,
         parameters: Mapping[str, str] | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
         dead_letter_key: kms.IKey | None = None,
@@ -87,7 +90,7 @@ class PipelineTrigger(Construct):
         super().__init__(scope, construct_id)
         self._retry_policy = _retry_policy(retry_attempts, maximum_event_age or Duration.days(1))
         self._state = "ENABLED" if enabled else "DISABLED"
-        self._events = _events_of(pipeline)
+        self._events = _events_of(pipeline) if started_by is None else tuple(started_by)
         self._values = [
             _parameter_values(event, parameters or {}, pipeline) for event in self._events
         ]
@@ -103,10 +106,11 @@ class PipelineTrigger(Construct):
         self.rule = self.rules[0]
         pipeline.grant_start(self.role).apply_before(*self.rules)
         self._let_rules_send_dead_letters()
-        self._warn_of_silent_buckets()
+        if started_by is None:
+            self._warn_of_silent_buckets(_events_of(pipeline))
 
-    def _warn_of_silent_buckets(self) -> None:
-        for event in self._events:
+    def _warn_of_silent_buckets(self, announcing: "Sequence[ModelEvent]") -> None:
+        for event in announcing:
             if event.event_pattern.get("source") != ["aws.s3"]:
                 continue
             if not event.models.in_a_bucket_of_this_app:
@@ -271,18 +275,18 @@ def _retry_policy(attempts: int, age: Duration) -> events.CfnRule.RetryPolicyPro
 
 
 def _events_of(pipeline: "PackagingPipeline | ExistingPipeline") -> tuple["ModelEvent", ...]:
-    announced = pipeline.model.events
+    announced = pipeline.model.events if pipeline.model else ()
     if not announced:
         raise ValueError(
             f"the model of the pipeline {pipeline.pipeline_name!r} is announced by no event; give "
             "the pipeline a ModelUpload, a TrainingJobCompleted, an UploadOrTrainingJob or a "
-            "ModelEvent of your own"
+            "ModelEvent of your own, or name what starts it, started_by"
         )
     return announced
 
 
 def _parameter_values(
-    event: "ModelEvent",
+    event: "StartingEvent",
     further: Mapping[str, str],
     pipeline: "PackagingPipeline | ExistingPipeline",
 ) -> dict[str, str]:

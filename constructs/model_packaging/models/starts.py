@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
-from model_packaging.models.model_origin import ModelEvent
+from model_packaging.models.starting_event import StartingEvent
 from model_packaging.step.settings.tokens import CDK_TOKEN
 
 
-def refuse_loop(written: Iterable[str], events: Iterable[ModelEvent], *, setting: str = "") -> None:
+def refuse_loop(
+    written: Iterable[str], events: Iterable[StartingEvent], *, setting: str = ""
+) -> None:
     """Make sure that nothing a pipeline writes starts it again.
 
     Args:
@@ -29,7 +31,7 @@ def refuse_loop(written: Iterable[str], events: Iterable[ModelEvent], *, setting
                 )
 
 
-def refuse_repetition(one: ModelEvent, other: ModelEvent) -> None:
+def refuse_repetition(one: StartingEvent, other: StartingEvent) -> None:
     """Make sure that no model raises both of two events that start one pipeline.
 
     Raises:
