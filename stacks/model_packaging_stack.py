@@ -20,6 +20,7 @@ from constructs import Construct
 
 from model_packaging import (
     ArtifactBucket,
+    ExecutionNotifications,
     ModelRegistration,
     PackagingPipeline,
     PipelineMonitoring,
@@ -235,6 +236,14 @@ class ModelPackagingStack(Stack):
             topic_key=None if topic else self.artifacts.encryption_key,
             removal_policy=self._removal_policy,
         )
+        if alarms.executions:
+            ExecutionNotifications(
+                self,
+                "Notifications",
+                pipeline_name=self.pipeline.pipeline_name,
+                topic=monitoring.topic,
+                statuses=alarms.executions,
+            )
         for address in alarms.emails:
             monitoring.topic.add_subscription(subscriptions.EmailSubscription(address))
         self._tell("DashboardUrl", monitoring.dashboard_url, "The dashboard.")

@@ -18,6 +18,7 @@ from pydantic import (
 
 from model_packaging.models.model_objects import overlap
 from model_packaging.models.training_job import MODEL_SUFFIX
+from model_packaging.monitoring.execution_notifications import ExecutionEnd
 from model_packaging.step import InvalidConfigError, PackageStepConfig
 from model_packaging.step.sdk.sklearn_image import require_region
 from model_packaging.step.service_model import closest
@@ -188,6 +189,8 @@ class Alarms(_Settings):
         topic_arn: An existing topic instead of one that is made, without subscriptions.
         duration_share: Share of the longest runtime from which on a job raises an alarm.
         days_without_execution: Days without an execution that raise an alarm. Default: none do.
+        executions: Ends of executions that are told to the same people: ``Succeeded``, ``Failed``,
+            ``Stopped``. Default: none; of a failure, an alarm tells.
     """
 
     emails: tuple[Annotated[str, _matches(r"[^@\s]+@[^@\s]+", "an e-mail address")], ...] = ()
@@ -203,6 +206,7 @@ class Alarms(_Settings):
     ) = None
     duration_share: StrictNumber = Field(default=0.8, gt=0, le=1)
     days_without_execution: StrictInteger | None = Field(default=None, ge=1, le=7)
+    executions: tuple[ExecutionEnd, ...] = ()
 
     @model_validator(mode="after")
     def _topic_has_its_own_subscriptions(self) -> "Alarms":

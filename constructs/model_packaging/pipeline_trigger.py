@@ -42,7 +42,8 @@ class PipelineTrigger(Construct):
 
     Args:
         pipeline: The pipeline to start, for each of the models that it packages.
-        started_by: The events that start it. Default: those that announce the models that it packages.
+        started_by: The events that start it. Default: those that announce the models that it
+            packages.
         parameters: Values of further pipeline parameters, by name: a constant, or one whole path
             into the event such as ``$.time``. Default: none.
         dead_letter_queue: Standard queue of this account and region to use instead of making one.
@@ -89,6 +90,9 @@ class PipelineTrigger(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._retry_policy = _retry_policy(retry_attempts, maximum_event_age or Duration.days(1))
+        self._occasion = "for each model that arrives"
+        if started_by is not None:
+            self._occasion = f"for {' and '.join(map(str, started_by))}"
         self._state = "ENABLED" if enabled else "DISABLED"
         self._events = _events_of(pipeline) if started_by is None else tuple(started_by)
         self._values = [
@@ -219,7 +223,7 @@ class PipelineTrigger(Construct):
         return events.CfnRule(
             self,
             construct_id,
-            description=f"Starts {pipeline.pipeline_name} for each model that arrives.",
+            description=f"Starts {pipeline.pipeline_name} {self._occasion}.",
             event_pattern=self._events[number].event_pattern,
             state=self._state,
             targets=[

@@ -10,13 +10,19 @@ import pytest
 from tests.conftest import Make, synthesize
 from tests.docs import pages
 
-# The stages of docs/stages.md: the smallest, one with everything on, one with the step's settings.
-MINIMAL, EVERYTHING, STEP = (json.loads(sample.text) for sample in pages.blocks("json"))
+# The stages of docs/stages.md: the smallest, one with everything on that needs no further service,
+# one with the step's settings, one that registers its packages.
+MINIMAL, EVERYTHING, STEP, REGISTERING = (
+    json.loads(sample.text) for sample in pages.blocks("json")
+)
 STAGES = ("dev", "prod", "everything")
+# With those that were deployed nowhere before.
+SYNTHESIZED = (*STAGES, "registering")
 CONTEXTS: dict[str, dict[str, Any]] = {
     "dev": {},
     "prod": {"stage": "prod"},
     "everything": {"stage": "everything", "stages": {"everything": EVERYTHING}},
+    "registering": {"stage": "registering", "stages": {"registering": REGISTERING}},
 }
 
 # A template of each stage as it was deployed once: users update from there.
@@ -27,6 +33,7 @@ HOLDS_DATA = {
     "AWS::S3::Bucket",
     "AWS::SNS::Topic",
     "AWS::SQS::Queue",
+    "AWS::SageMaker::ModelPackageGroup",
     "AWS::SageMaker::Pipeline",
     "Custom::LogRetention",
 }

@@ -14,7 +14,7 @@ import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.conftest import template_of
-from tests.stacks.conftest import DEPLOYED_BEFORE, HOLDS_DATA, STAGES
+from tests.stacks.conftest import DEPLOYED_BEFORE, HOLDS_DATA, STAGES, SYNTHESIZED
 
 # The CDK's custom resources are replaced when their handler answers with another physical id: this
 # one's is the name of the log group.
@@ -84,7 +84,7 @@ def test_every_type_is_said_to_hold_data_or_to_hold_none(
 ) -> None:
     types = {
         resource["Type"]
-        for stage in STAGES
+        for stage in SYNTHESIZED
         for resource in template_of(assembly(stage))["Resources"].values()
     }
     assert types == HOLDS_DATA | HOLDS_NONE

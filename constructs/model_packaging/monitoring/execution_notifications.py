@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -75,17 +75,12 @@ class ExecutionNotifications(Construct):
             targets=[targets.SnsTopic(topic, message=events.RuleTargetInput.from_text(message))],
         )
         if key := topic.master_key:
-            # Any rule of the account and region: the key's policy can't wait for the rule, which
-            # waits for the topic, which waits for the key.
-            rules = f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/*"
             key.add_to_resource_policy(
                 iam.PolicyStatement(
                     principals=[iam.ServicePrincipal("events.amazonaws.com")],
                     actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                     resources=["*"],  # in a key's policy: this key
-                    conditions={
-                        "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                        "ArnLike": {"aws:SourceArn": rules},
-                    },
+                    # No condition: "Managing Amazon SNS encryption keys and costs" says that those
+                    # on the source are not supported from EventBridge to encrypted topics.
                 )
             )
