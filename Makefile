@@ -56,8 +56,8 @@ snapshots: setup  ## Accept the template and the definition as they are now
 	@pytest tests/stacks --snapshot-update
 
 .PHONY: schema
-schema: setup  ## Write the JSON schema of the settings, and their table in docs/settings.md
-	@python -m model_packaging.step.settings.schema docs/settings.md
+schema: setup  ## Write the JSON schema of the settings, and their tables in docs/
+	@python -m model_packaging.step.settings.schema docs/settings.md docs/registration.md
 
 .PHONY: findings
 findings: setup  ## List what the rule packs find in each stage, and why it is accepted (STAGE=prod)

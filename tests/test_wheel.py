@@ -30,8 +30,13 @@ pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="jsii needs
 PROJECT = Path(__file__).parent.parent
 PACKAGER = PROJECT / "scripts" / "packager"
 
-EXAMPLES = pages.blocks("python")
-STACKS = re.findall(r'Stack\(app, "(\w+)"\)', "".join(example.text for example in EXAMPLES))
+# What begins with a docstring is a script that an example ships.
+EXAMPLES = [block for block in pages.blocks("python") if not block.text.startswith('"""')]
+STACK = re.compile(r'Stack\(app, "(\w+)"\)')
+STACKS = STACK.findall("".join(example.text for example in EXAMPLES))
+PACKAGING = STACK.findall(
+    "".join(example.text for example in EXAMPLES if "PackagingPipeline(" in example.text)
+)
 
 # In one process, since it takes seconds to import the SageMaker SDK.
 RUN_EXAMPLES = """
@@ -97,6 +102,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
     scripts = folder / "scripts" / "inference"
     scripts.mkdir(parents=True)
     (scripts / "inference.py").write_text("def model_fn(model_dir): ...\n")
+    (folder / "scripts" / "try_package.py").touch()
     (folder / "vocabulary").mkdir()
     programs = []
     for example in EXAMPLES:
@@ -140,7 +146,10 @@ def test_the_documentations_examples_run_and_leave_the_users_folder_as_it_is(
     assert len(STACKS) >= 3
     for stack in STACKS:
         assert (examples.assembly / f"{stack}.template.json").is_file()
-    assert files_in(examples.folder) == {"scripts/inference/inference.py"}
+    assert files_in(examples.folder) == {
+        "scripts/inference/inference.py",
+        "scripts/try_package.py",
+    }
 
 
 def test_the_wheel_renders_by_what_the_checkout_renders_by(examples: Examples) -> None:
@@ -148,10 +157,12 @@ def test_the_wheel_renders_by_what_the_checkout_renders_by(examples: Examples) -
     assert examples.renderer == definition_store._renderer()
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", PACKAGING)
 def test_the_whole_packager_ships_and_runs(examples: Examples, stack: str) -> None:
     template = json.loads((examples.assembly / f"{stack}.template.json").read_text())
-    step = definition_of(template)["Steps"][-1]
+    [step] = (
+        step for step in definition_of(template)["Steps"] if step["Name"] == contract.PACKAGING_STEP
+    )
     _, program = step["Arguments"]["AppSpecification"]["ContainerEntrypoint"]
     assert program.endswith(".zip")
     asset = examples.assembly / f"asset.{Path(program).stem}"

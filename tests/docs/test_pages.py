@@ -9,6 +9,7 @@ import pytest
 from mims_engine.leave_out import LeaveOut
 
 import model_packaging
+from model_packaging import ModelRegistrationConfig, PackageStepConfig
 from model_packaging.grants import PackagingGrants
 from model_packaging.step import contract
 from model_packaging.step.packager import PROGRAM
@@ -86,8 +87,12 @@ def test_the_picture_names_what_runs() -> None:
         assert name in picture.text
 
 
-def test_the_table_of_settings_is_the_configs_own() -> None:
-    assert config_table() in (DOCS / "settings.md").read_text(), "run: make schema"
+@pytest.mark.parametrize(
+    ("page", "config"),
+    [("settings.md", PackageStepConfig), ("registration.md", ModelRegistrationConfig)],
+)
+def test_the_table_of_settings_is_the_configs_own(page: str, config: Any) -> None:
+    assert config_table(config) in (DOCS / page).read_text(), "run: make schema"
 
 
 def test_every_output_that_a_page_names_is_the_stacks(template: dict[str, Any]) -> None:
