@@ -170,7 +170,10 @@ class Packaging:
             "AWS::IAM::Role", **({"RoleName": role} if role == "trying" else {"Description": role})
         )
         request = Request(self.deployed.arn(name), action, resource, context=context)
-        return is_allowed(request, self.deployed.identity(name))
+        policy = None
+        if action.startswith("kms:"):
+            policy = self.deployed.policy_of(self.deployed.find("AWS::KMS::Key"))
+        return is_allowed(request, self.deployed.identity(name), policy)
 
 
 PIPELINE = "Assumed by the pipeline"

@@ -75,10 +75,18 @@ class InferenceImage:
         """
         from sagemaker.core import image_uris
 
-        self.uri("us-east-1")  # else no region has it
-        regions = set(_regions(image_uris.config_for_framework(self.framework)))
+        account, _, name = self.uri("us-east-1").partition(".")
+        table = image_uris.config_for_framework(self.framework)
+        versions = table.get("inference", table)
+        version = versions.get("version_aliases", {}).get(self.version, self.version)
+        found = versions.get("versions", {}).get(version, {})
+        registries: dict[str, str] = found.get("registries", {})
+        is_its_own = registries.get("us-east-1") == account
+        if is_its_own and name.partition("/")[2].startswith(f"{found.get('repository')}:"):
+            return dict(sorted(registries.items()))
+        # Of some processors, the table has registries of their own: one region after the other.
         accounts = {}
-        for region in sorted(regions):
+        for region in sorted(set(_regions(table))):
             try:
                 accounts[region] = self.uri(region).partition(".")[0]
             except InvalidConfigError:
