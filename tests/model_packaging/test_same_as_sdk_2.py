@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from model_packaging import MIMSPackagingStepBuilder, PackageStepConfig
+from model_packaging import (
+    MIMSPackagingStepBuilder,
+    ModelRegistrationConfig,
+    ModelRegistrationStepBuilder,
+    PackageStepConfig,
+)
 from model_packaging.step import offline, render_definition
 from tests.model_packaging.expressions import Expressions
 from tests.rendered_by_sdk_2 import configurations as golden
@@ -79,7 +84,7 @@ def uploaded(configuration: Configuration, config: PackageStepConfig) -> dict[st
 
 @offline()
 def render(configuration: Configuration, config: PackageStepConfig) -> dict[str, Any]:
-    """The definition as this library renders it, of its steps the packaging step only."""
+    """The definition as this library renders it: the packaging step and what comes behind it."""
     expressions = Expressions.named(configuration.name)
     steps, value = expressions.steps, expressions.value
     builder = MIMSPackagingStepBuilder(
@@ -99,13 +104,20 @@ def render(configuration: Configuration, config: PackageStepConfig) -> dict[str,
         value(configuration.model),
         [name if by_name else steps[name] for name in configuration.dependencies],
     )
+    behind = []
+    if configuration.registration is not None:
+        registration = ModelRegistrationStepBuilder(
+            ModelRegistrationConfig(**configuration.registration),
+            region=builder.region,
+        )
+        behind.append(registration.create_step(builder.packaged_model(step)))
     definition = render_definition(
         config.pipeline_name,
         parameters=list(expressions.parameters.values()),
-        steps=[*steps.values(), step],
+        steps=[*steps.values(), step, *behind],
     )
-    [rendered] = (item for item in definition["Steps"] if item["Name"] == step.name)
-    return {**definition, "Steps": [rendered]}
+    rendered = [item for item in definition["Steps"] if item["Name"] not in steps]
+    return {**definition, "Steps": rendered}
 
 
 def expected(configuration: Configuration) -> tuple[dict[str, Any], list[Difference]]:

@@ -45,6 +45,7 @@ class Configuration:
         packaging_script_uri: S3 URI of the packager.
         stack_region: Region of the stack, if not of the settings.
         role: ARN of the job's role.
+        registration: Settings of the registration step behind it, if there is one.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Configuration:
     packaging_script_uri: str = PACKAGING_SCRIPT_URI
     stack_region: str | None = None
     role: str = ROLE
+    registration: Mapping[str, Any] | None = None
 
     def all_settings(self) -> dict[str, Any]:
         """The settings, complete but for the folders of the scripts."""
@@ -286,6 +288,46 @@ CONFIGURATIONS = (
         {"extra_inputs": {"calibration": {"model_of_processing": "Calibrate"}}},
         model={"model_of_training": "Train"},
         steps={"Train": "training", "Calibrate": "processing"},
+    ),
+    # --- What comes behind
+    Configuration(
+        "registered",
+        registration={
+            "model_package_group": "churn",
+            "framework": "sklearn",
+            "framework_version": "1.2-1",
+        },
+    ),
+    Configuration(
+        "registered-in-a-given-group",
+        {
+            "region": "EU",
+            "inference_entry_point": "serving/inference.py",
+            "output_names": {"packaged_model_output": "Package", "package_report": "Report"},
+        },
+        registration={
+            "model_package_group": "arn:aws:sagemaker:eu-west-1:111122223333:"
+            "model-package-group/churn",
+            "framework": "pytorch",
+            "framework_version": "2.6.0",
+            "python_version": "py312",
+            "inference_instance_types": ["ml.g5.xlarge", "ml.g5.2xlarge"],
+            "transform_instance_types": [],
+            "content_types": ["application/x-npy"],
+            "response_types": ["application/json"],
+            "approval_status": "Approved",
+            "description": "Churn within 30 days.",
+            "environment": {"TS_MAX_REQUEST_SIZE": "100000000"},
+            "customer_metadata": {"team": "churn"},
+        },
+    ),
+    Configuration(
+        "registered-without-scripts",
+        {"source_dir": None, "inference_entry_point": None},
+        registration={
+            "model_package_group": "churn",
+            "image_uri": "111122223333.dkr.ecr.us-east-1.amazonaws.com/own:1",
+        },
     ),
     # --- Together
     Configuration(

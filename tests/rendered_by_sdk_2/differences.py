@@ -61,6 +61,7 @@ def _equal(one: Any, other: Any) -> bool:
 _ARGUMENTS = ("Steps", "*", "Arguments")
 _CLUSTER = (*_ARGUMENTS, "ProcessingResources", "ClusterConfig")
 _MANAGED = "SDK v3 leaves out what is CreateProcessingJob's own default"
+_CONTAINERS = (*_ARGUMENTS, "InferenceSpecification", "Containers")
 _PREFERENCES = "SDK v2 knows no preferences; the service takes them instead of the type"
 
 DIFFERENCES = (
@@ -86,5 +87,25 @@ DIFFERENCES = (
         [{"InstanceType": "ml.m5.2xlarge"}, {"InstanceType": "ml.m5.4xlarge"}],
         _PREFERENCES,
         "instance-preferences",
+    ),
+    Difference(
+        ("Steps", "*", "Name"),
+        "RegistrationStep-RegisterModel",
+        "RegistrationStep",
+        "SDK v2's RegisterModel is a collection, whose steps get an ending",
+    ),
+    Difference(
+        ("Steps", "*", "Description"),
+        "Churn within 30 days.",
+        ABSENT,
+        "it describes the version; SDK v2 says it of the step, too",
+        "registered-in-a-given-group",
+    ),
+    Difference(
+        (*_CONTAINERS, "*", "Environment"),
+        {},
+        ABSENT,
+        "no variable is set, and the service takes no member for none",
+        "registered-without-scripts",
     ),
 )

@@ -38,13 +38,15 @@ warnings.simplefilter("ignore")
 
 import boto3  # noqa: E402
 import sagemaker  # noqa: E402
+from sagemaker import image_uris  # noqa: E402
 from sagemaker.estimator import Estimator  # noqa: E402
+from sagemaker.model import Model  # noqa: E402
 from sagemaker.network import NetworkConfig  # noqa: E402
 from sagemaker.processing import ProcessingInput, ProcessingOutput, ScriptProcessor  # noqa: E402
 from sagemaker.sklearn.processing import SKLearnProcessor  # noqa: E402
 from sagemaker.utils import repack_model  # noqa: E402
 from sagemaker.workflow.execution_variables import ExecutionVariables  # noqa: E402
-from sagemaker.workflow.functions import Join  # noqa: E402
+from sagemaker.workflow.functions import Join, JsonGet  # noqa: E402
 from sagemaker.workflow.parameters import (  # noqa: E402
     ParameterBoolean,
     ParameterInteger,
@@ -59,6 +61,7 @@ from sagemaker.workflow.retry import (  # noqa: E402
     StepExceptionTypeEnum,
     StepRetryPolicy,
 )
+from sagemaker.workflow.step_collections import RegisterModel  # noqa: E402
 from sagemaker.workflow.steps import (  # noqa: E402
     CacheConfig,
     ProcessingStep,
@@ -162,17 +165,78 @@ class Rendering:
         self.settings = replaced(self.settings, self.value)
 
     def definition(self) -> dict[str, Any]:
-        """The pipeline's definition, of its steps the packaging step only."""
+        """The pipeline's definition, of its steps the packaging step and what comes behind it."""
+        packaging = self.packaging_step()
+        behind = [] if self.configuration.registration is None else [self.registration(packaging)]
         pipeline = Pipeline(
             name=self.settings["pipeline_name"],
-            steps=[*self.steps.values(), self.packaging_step()],
+            steps=[*self.steps.values(), packaging, *behind],
             parameters=list(self.parameters.values()),
             pipeline_experiment_config=None,
             sagemaker_session=self.session,
         )
         definition = json.loads(pipeline.definition())
-        [step] = (step for step in definition["Steps"] if step["Name"] == STEP)
-        return {**definition, "Steps": [step]}
+        steps = [step for step in definition["Steps"] if step["Name"] not in self.steps]
+        return {**definition, "Steps": steps}
+
+    def registration(self, packaging: ProcessingStep) -> RegisterModel:
+        given = dict(self.configuration.registration or {}).get
+        types = given("inference_instance_types", ["ml.m5.large"])
+        image = given("image_uri") or image_uris.retrieve(
+            given("framework"),
+            self.session.boto_region_name,
+            version=given("framework_version"),
+            py_version=given("python_version"),
+            instance_type=types[0],
+            image_scope="inference",
+        )
+        entry_point = self.settings.get("inference_entry_point", "inference.py")
+        program = {
+            "SAGEMAKER_PROGRAM": {"serving/inference.py": "serving.inference"}.get(
+                entry_point, entry_point
+            ),
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+        }
+        outputs = packaging.properties.ProcessingOutputConfig.Outputs
+        folder = outputs[self.output_name("packaged_model_output")].S3Output.S3Uri
+        model = Model(
+            image_uri=image,
+            model_data=Join(on="/", values=[folder, "model.tar.gz"]),
+            env={**(program if entry_point else {}), **given("environment", {})},
+            role=self.configuration.role,
+            sagemaker_session=self.session,
+        )
+        report = {
+            name: JsonGet(
+                step_name=STEP,
+                property_file=packaging.property_files[0],
+                json_path=f"registry.{name}",
+            )
+            for name in ("source", "etag", "package_sha256", "model_sha256", "packager_version")
+        }
+        mime_types = ["text/csv", "application/json"]
+        return RegisterModel(
+            name="RegistrationStep",
+            model=model,
+            content_types=given("content_types", mime_types),
+            response_types=given("response_types", mime_types),
+            inference_instances=types,
+            transform_instances=given("transform_instance_types", ["ml.m5.large"]) or None,
+            model_package_group_name=given("model_package_group"),
+            approval_status=given("approval_status", "PendingManualApproval"),
+            description=given("description"),
+            customer_metadata_properties={**report, **given("customer_metadata", {})},
+            register_model_step_retry_policies=[
+                StepRetryPolicy(
+                    exception_types=[
+                        StepExceptionTypeEnum.SERVICE_FAULT,
+                        StepExceptionTypeEnum.THROTTLING,
+                    ],
+                    interval_seconds=5,
+                    max_attempts=5,
+                )
+            ],
+        )
 
     def packaging_step(self) -> ProcessingStep:
         dependencies = self.configuration.dependencies

@@ -129,6 +129,7 @@ class ModelRegistrationStepBuilder(StepBuilderBase[ModelRegistrationConfig]):
                 SupportedTransformInstanceTypes=list(config.transform_instance_types),
             ),
             ModelApprovalStatus=config.approval_status,
+            SkipModelValidation="None",
             CustomerMetadataProperties={
                 **_told_by_the_report(package),
                 **hide(config.customer_metadata),
