@@ -334,7 +334,9 @@ class Rendering:
                 ProcessingInput(
                     input_name=name,
                     source=extras[name],
-                    destination=f"/opt/ml/processing/input/extra/{name}",
+                    destination=self.settings.get("extra_input_paths", {}).get(
+                        name, f"/opt/ml/processing/input/extra/{name}"
+                    ),
                 )
                 for name in sorted(extras)
             ),

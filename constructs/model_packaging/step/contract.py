@@ -10,6 +10,7 @@ from typing import Final
 
 # SageMaker mounts every input and collects every output below these paths
 # ("How Amazon SageMaker AI Processing Runs Your Processing Container Image").
+PROCESSING_DIR: Final = "/opt/ml/processing"
 MODEL_DIR: Final = "/opt/ml/processing/input/model"
 SCRIPTS_DIR: Final = "/opt/ml/processing/input/script"
 EXTRA_DIR: Final = "/opt/ml/processing/input/extra"
@@ -17,6 +18,10 @@ OUTPUT_DIR: Final = "/opt/ml/processing/output"
 REPORT_DIR: Final = "/opt/ml/processing/report"
 REPORT_NAME: Final = "package_report.json"
 REPORT_FILE: Final = f"{REPORT_DIR}/{REPORT_NAME}"
+# Where the SDK mounts the packaging script.
+CODE_DIR: Final = "/opt/ml/processing/input/code"
+# No further input may be mounted there, nor around it.
+TAKEN_DIRS: Final = (MODEL_DIR, SCRIPTS_DIR, EXTRA_DIR, CODE_DIR, OUTPUT_DIR, REPORT_DIR)
 # A processing job's exit message is read from here ("DescribeProcessingJob", ExitMessage).
 MESSAGE_FILE: Final = "/opt/ml/output/message"
 # The job's own request, among it the URI of each input ("How Amazon SageMaker AI Processing

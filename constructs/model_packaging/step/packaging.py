@@ -236,6 +236,12 @@ class MIMSPackagingStepBuilder(StepBuilderBase[PackageStepConfig]):
         source = model_artifacts_input_source
         if not isinstance(source, ModelSource):
             source = ModelSource(uri=source)
+        known = {*source.extra_inputs, *self.config.extra_inputs}
+        if unknown := sorted(set(self.config.extra_input_paths) - known):
+            raise ValueError(
+                f"extra_input_paths: {unknown[0]!r} is no extra input; there are "
+                f"{', '.join(sorted(known)) or 'none'}"
+            )
         if twice := sorted(set(source.extra_inputs) & set(self.config.extra_inputs)):
             raise ValueError(
                 f"extra_inputs: {twice[0]!r} is given in the configuration, and is made by a step "
@@ -372,7 +378,9 @@ class MIMSPackagingStepBuilder(StepBuilderBase[PackageStepConfig]):
         uris = [(names[contract.MODEL_INPUT], model, contract.MODEL_DIR)]
         if self.inference_scripts_uri is not None:
             uris.append((names[scripts], self.inference_scripts_uri, contract.SCRIPTS_DIR))
-        uris += [(name, extras[name], f"{contract.EXTRA_DIR}/{name}") for name in sorted(extras)]
+        paths = {name: f"{contract.EXTRA_DIR}/{name}" for name in sorted(extras)}
+        paths |= self._values.extra_input_paths
+        uris += [(name, extras[name], path) for name, path in paths.items()]
         return [
             ProcessingInput(
                 input_name=name,

@@ -31,6 +31,7 @@ class PackagingValues:
     existing_code: str
     extra_inputs: Mapping[str, str]
     zipped_extras: tuple[str, ...]
+    extra_input_paths: Mapping[str, str]
     processing_script_arguments: tuple[str, ...]
     processing_instance_count: int
     processing_volume_size: int

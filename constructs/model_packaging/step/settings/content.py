@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from model_packaging.step.settings.names import RelativePath, extra_input_name
+from model_packaging.step.settings.names import RelativePath, container_path, extra_input_name
 from model_packaging.step.settings.s3_names import Location, Source
+from model_packaging.step.settings.sagemaker_shapes import SageMakerShape
 from model_packaging.step.settings.settings_group import SettingsGroup
 
 
@@ -28,6 +29,15 @@ class ContentSettings(SettingsGroup):
         description="Further content of the package, by the folder it lands in: an S3 prefix, or "
         "a folder here, or what a step before has written.",
     )
+    extra_input_paths: dict[
+        Annotated[str, AfterValidator(extra_input_name)],
+        Annotated[str, SageMakerShape("ProcessingLocalPath"), AfterValidator(container_path)],
+    ] = Field(
+        default={},
+        description="Where a packaging script of your own looks for an extra input, by its name, "
+        "such as `/opt/ml/processing/input/calibration`. Default: below "
+        "`/opt/ml/processing/input/extra`, where the library's packager looks.",
+    )
     packaging_mode: Literal["auto", "splice", "stream"] = Field(
         default="auto",
         description="`splice` copies the compressed model, `stream` recompresses it, `auto` "
@@ -48,5 +58,10 @@ class ContentSettings(SettingsGroup):
                 f"lands in {name}/"
                 for name, place in self.extra_inputs.items()
                 if isinstance(place, Path) and not place.is_dir()
+            ),
+            *(
+                f"extra_input_paths: {path!r} is given for two inputs; write a folder for each"
+                for path in sorted(set(self.extra_input_paths.values()))
+                if [*self.extra_input_paths.values()].count(path) > 1
             ),
         ]

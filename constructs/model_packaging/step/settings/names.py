@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from model_packaging.step import contract
 from model_packaging.step.settings.tokens import CDK_TOKEN, SAMPLE, literal
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -46,6 +47,28 @@ def extra_input_name(name: str) -> str:
     if name == "code":
         raise ValueError("'code' is the folder of the inference scripts; choose another name")
     return name
+
+
+def container_path(value: str) -> str:
+    """Check a folder of the container that an input is to be mounted at.
+
+    Raises:
+        ValueError: SageMaker mounts nothing there, or the step's own inputs or outputs are there.
+    """
+    path = PurePosixPath(value)
+    root, others = PurePosixPath(contract.PROCESSING_DIR), contract.TAKEN_DIRS
+    if root not in path.parents or ".." in path.parts:
+        raise ValueError(
+            f"{value!r} is no place for an input; write a folder below {root}/, such as "
+            f"'{root}/input/calibration'"
+        )
+    for taken in map(PurePosixPath, others):
+        if path == taken or taken in path.parents or path in taken.parents:
+            raise ValueError(
+                f"{value!r} is where the step has {str(taken)!r}; write another folder, such as "
+                f"'{root}/input/calibration'"
+            )
+    return str(path)
 
 
 RelativePath = Annotated[str, BeforeValidator(literal), AfterValidator(_relative_path)]

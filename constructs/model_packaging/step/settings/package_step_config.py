@@ -94,6 +94,22 @@ class PackageStepConfig(  # the last group's settings come first in the schema a
         ]
 
     def _packager_problems(self) -> list[str]:
+        return [*self._script_problems(), *self._extra_path_problems()]
+
+    def _extra_path_problems(self) -> list[str]:
+        try:
+            is_the_librarys = self.get_effective_source_dir() == own_packager()
+        except FileNotFoundError:
+            return []  # is reported as what it is
+        if not self.extra_input_paths or not is_the_librarys:
+            return []
+        return [
+            f"extra_input_paths: {self.extra_input_paths!r} is given, and the library's packager "
+            f"looks below {contract.EXTRA_DIR}; leave it out, or name a packaging script of your "
+            "own by processing_source_dir"
+        ]
+
+    def _script_problems(self) -> list[str]:
         remedy = "set processing_source_dir to the folder of the packaging script"
         try:
             script = self.get_script_path()
