@@ -31,7 +31,7 @@ from model_packaging.step import contract
 from stacks.announced_models import announced_models
 from stacks.cautions import cautions
 from stacks.key_filters import PACKAGES
-from stacks.registration_settings import registration_config
+from stacks.registration_settings import faults_of_the_stage, registration_config
 from stacks.stage import StageSettings
 from stacks.step_settings import step_config
 
@@ -79,7 +79,7 @@ class ModelPackagingStack(Stack):
         self._outputs: list[tuple[str, str, str]] = []
         self.artifacts = self._build_bucket()
         self._network = self._build_network()
-        self.registration = self._build_registration()
+        self.registration = self._build_registration(stage)
         self.pipeline = self._build_pipeline()
         self.trigger = self._build_trigger()
         self.monitoring = self._build_monitoring()
@@ -137,13 +137,14 @@ class ModelPackagingStack(Stack):
             s3_prefix_list_id=network.s3_prefix_list_id,
         )
 
-    def _build_registration(self) -> ModelRegistration | None:
+    def _build_registration(self, stage: str) -> ModelRegistration | None:
         config = registration_config(self._settings)
         if config is None:
             return None
-        registration = ModelRegistration(
-            self, "Registration", config=config, removal_policy=self._removal_policy
-        )
+        with faults_of_the_stage(stage):
+            registration = ModelRegistration(
+                self, "Registration", config=config, removal_policy=self._removal_policy
+            )
         self._tell(
             "ModelPackageGroupArn", registration.group_arn, "Each package is a version of this."
         )

@@ -1,5 +1,7 @@
 """What a stage's registration is told: by the setting ``registration``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from model_packaging.step import InvalidConfigError, ModelRegistrationConfig
@@ -33,3 +35,26 @@ def registration_problems(settings: "StageSettings") -> list[str]:
             "an app of your own"
         ]
     return []
+
+
+def made_group(settings: "StageSettings") -> str | None:
+    """Name of the model package group that a stage makes, if it makes one."""
+    try:
+        config = registration_config(settings)
+    except InvalidConfigError:
+        return None  # is reported as what it is
+    return config.group_name if config and not config.group_is_given else None
+
+
+@contextmanager
+def faults_of_the_stage(stage: str) -> Iterator[None]:
+    """Let a fault of the registration that shows in the stack name the stage's setting.
+
+    Which images there are, the SageMaker SDK knows; importing it takes too long to ask it of every
+    stage.
+    """
+    try:
+        yield
+    except InvalidConfigError as error:
+        problems = [f"{stage}.registration.{problem}" for problem in error.problems]
+        raise InvalidConfigError(problems, what="stages in cdk.json") from None

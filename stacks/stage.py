@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from aws_cdk import aws_logs as logs
@@ -29,7 +29,7 @@ from model_packaging.step.settings.sagemaker_shapes import InstanceType, SageMak
 from model_packaging.step.settings.strict import StrictInteger, StrictNumber, StrictTruth
 from stacks import default_names
 from stacks.key_filters import job_name_prefix, key_prefix, suffix_problem, upload_prefix
-from stacks.registration_settings import registration_problems
+from stacks.registration_settings import made_group, registration_problems
 from stacks.step_settings import step_problems
 
 TriggerKind = Literal["upload", "training-job", "upload-or-training-job"]
@@ -420,14 +420,22 @@ def read_stage(name: str, stages: Mapping[str, Mapping[str, Any]]) -> StageSetti
 
 
 def _collisions(stages: Mapping[str, StageSettings]) -> list[str]:
+    named: dict[str, Callable[[StageSettings], str | None]] = {
+        "stack_name": lambda settings: settings.stack_name,
+        "pipeline_name": lambda settings: settings.pipeline_name,
+        "registration.model_package_group": made_group,
+    }
     problems = []
-    for setting in ("stack_name", "pipeline_name"):
+    for setting, name_of in named.items():
         taken: dict[tuple[str | None, ...], str] = {}
         for stage, settings in stages.items():
-            place = (settings.account, settings.region, getattr(settings, setting))
+            name = name_of(settings)
+            if name is None:
+                continue
+            place = (settings.account, settings.region, name)
             if place in taken:
                 problems.append(
-                    f"{stage}.{setting}: {place[-1]!r} is that of the stage {taken[place]!r} too, "
+                    f"{stage}.{setting}: {name!r} is that of the stage {taken[place]!r} too, "
                     "in the same account and region; write another"
                 )
             taken.setdefault(place, stage)

@@ -355,16 +355,24 @@ class TestBuilder:
 def test_the_documented_function_makes_a_step(
     session: Any, notebook: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [example] = pages.blocks("python", page=pages.DOCS / "from-the-predecessor.md")
+    example, registering = pages.blocks("python", page=pages.DOCS / "from-the-predecessor.md")
     (notebook / "scripts").mkdir()
     (notebook / "docker" / "scripts").rename(notebook / "scripts" / "inference")
     monkeypatch.chdir(notebook)
     names: dict[str, Any] = {}
-    exec(example.text, names)
+    exec(example.text + registering.text, names)
     step = names["packaging_step"](session, ROLE, notebook, "s3://bucket/model.tar.gz")
     arguments = definition_of(step, session)
     assert sources(arguments)["model_input"] == "s3://bucket/model.tar.gz"
     assert arguments["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] == 100
+
+    config = PackageStepConfig(
+        bucket="b-1", pipeline_name="churn", source_dir=notebook / "scripts" / "inference"
+    )
+    registration = names["registration_step"](MIMSPackagingStepBuilder(config, session, ROLE), step)
+    [container] = registration.arguments["InferenceSpecification"]["Containers"]
+    assert container["Image"].endswith("/sagemaker-xgboost:1.7-1")
+    assert container["Environment"]["SAGEMAKER_PROGRAM"] == "inference.py"
 
 
 @pytest.fixture

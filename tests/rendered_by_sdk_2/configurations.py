@@ -294,11 +294,9 @@ CONFIGURATIONS = (
         {
             "processing_source_dir": "s3://scripts-bucket/packaging",
             "processing_entry_point": "package.py",
-            "extra_inputs": {"calibration": {"model_of_processing": "Calibrate"}},
+            "extra_inputs": {"calibration": "s3://models-bucket/calibration"},
             "extra_input_paths": {"calibration": "/opt/ml/processing/input/calibration"},
         },
-        model={"model_of_training": "Train"},
-        steps={"Train": "training", "Calibrate": "processing"},
     ),
     # --- What comes behind
     Configuration(
