@@ -9,6 +9,8 @@ from botocore.exceptions import NoCredentialsError
 
 from model_packaging.step import (
     MIMSPackagingStepBuilder,
+    ModelRegistrationConfig,
+    ModelRegistrationStepBuilder,
     PackageStepConfig,
     offline,
     offline_session,
@@ -30,8 +32,15 @@ def render() -> None:
         packaging_script_uri="s3://assets/script.py",
         inference_scripts_uri="s3://assets/scripts.zip",
     )
+    step = builder.create_step("s3://models/model.tar.gz")
+    registered = ModelRegistrationConfig(
+        model_package_group="churn", framework="sklearn", framework_version="1.2-1"
+    )
+    registration = ModelRegistrationStepBuilder(registered, region="us-east-1")
     render_definition(
-        "churn", parameters=(), steps=[builder.create_step("s3://models/model.tar.gz")]
+        "churn",
+        parameters=(),
+        steps=[step, registration.create_step(builder.packaged_model(step))],
     )
 
 
