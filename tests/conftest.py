@@ -69,6 +69,15 @@ LONG = (
 )
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name bytes by their argument: an archive's hold the time, and workers must name tests alike.
+
+    Returns:
+        None for what pytest names as well.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give each worker whole files, as ``--dist loadfile`` does, the long ones first."""
