@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from operations import demo, findings
+from operations import demo, findings, local
 from operations.executions import (
     cancel,
     failures,
@@ -23,6 +23,7 @@ COMMANDS = {
     "findings": findings,
     "review": review,
     "show": show,
+    "local": local,
     "start": start,
     "status": status,
     "failures": failures,
