@@ -137,6 +137,10 @@ OF_STAGE = $(if $(STAGE),--stage "$(STAGE)") $(ARGS)
 start: setup  ## Package a model that is in S3, and follow it (MODEL=s3://…; your AWS credentials)
 	@$(OPERATIONS) start "$(MODEL)" $(OF_STAGE)
 
+.PHONY: smoke
+smoke: setup  ## Try a deployed stage with small models, and clean up (ENDPOINT=1 ROLE=arn; your AWS credentials)
+	@$(OPERATIONS) smoke $(if $(ENDPOINT),--endpoint) $(if $(ROLE),--role "$(ROLE)") $(OF_STAGE)
+
 .PHONY: status
 status: setup  ## List the latest executions (your AWS credentials)
 	@$(OPERATIONS) status $(OF_STAGE)

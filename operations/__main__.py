@@ -17,6 +17,7 @@ from operations.executions import (
 )
 from operations.review import command as review
 from operations.review import show
+from operations.smoke import command as smoke
 
 COMMANDS = {
     "demo": demo,
@@ -24,6 +25,7 @@ COMMANDS = {
     "review": review,
     "show": show,
     "local": local,
+    "smoke": smoke,
     "start": start,
     "status": status,
     "failures": failures,
