@@ -7,13 +7,11 @@ else needs the permission is done): it must fail by the permission's name.
 import fnmatch
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
 
-from local_aws.cloud import ACCOUNT, REGION, LocalCloud
+from local_aws.cloud import ACCOUNT, REGION
 from local_aws.policy_evaluation import LOOPBACK, Request, Statement, is_allowed
-from tests.local_aws.conftest import STACK, Deployment
 from tests.local_aws.deployed_policies import Permission
 from tests.local_aws.running_stage import ALARM, Stage
 
@@ -37,25 +35,6 @@ NOT_EXERCISED = {
     "*AutoDelete* at Artifacts*: s3:* on *": f"auto-delete-objects-handler: {_HANDLER}",
     "ProcessingLogs*: logs:* on *": f"log-retention-handler: {_HANDLER}",
 }
-
-
-@pytest.fixture(scope="module")
-def dev_stage(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    return Stage(deployment.cloud, STACK, tmp_path_factory.mktemp("dev"))
-
-
-@pytest.fixture(scope="module")
-def prod_stage(
-    own_cloud: LocalCloud, prod: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Stage:
-    own_cloud.deploy(prod, STACK)
-    return Stage(own_cloud, f"{STACK}-prod", tmp_path_factory.mktemp("prod"))
-
-
-@pytest.fixture(params=["dev", "prod"])
-def stage(request: pytest.FixtureRequest) -> Stage:
-    found: Stage = request.getfixturevalue(f"{request.param}_stage")
-    return found
 
 
 def exercise(stage: Stage, permission: Permission) -> Callable[[], str | None]:

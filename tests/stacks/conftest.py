@@ -13,7 +13,7 @@ from tests.docs import pages
 # The stages of docs/stages.md: the smallest, one with everything on that needs no further service,
 # one with the step's settings, one that registers its packages.
 MINIMAL, EVERYTHING, STEP, REGISTERING = (
-    json.loads(sample.text) for sample in pages.blocks("json")
+    json.loads(sample.text) for sample in pages.blocks("json", page=pages.DOCS / "stages.md")
 )
 STAGES = ("dev", "prod", "everything")
 # With those that were deployed nowhere before.

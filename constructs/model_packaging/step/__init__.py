@@ -4,6 +4,7 @@ from model_packaging.step.builder_base import StepBuilderBase
 from model_packaging.step.model_source import (
     ModelSource,
     ModelUriParameter,
+    StaleModelWarning,
     UploadOrUriParameters,
     UploadParameters,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "PackageStepConfig",
     "PackagedModel",
     "RetryPolicy",
+    "StaleModelWarning",
     "StepBuilderBase",
     "UploadOrUriParameters",
     "UploadParameters",

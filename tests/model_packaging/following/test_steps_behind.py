@@ -31,8 +31,9 @@ from model_packaging.step import InvalidRequestError
 from tests.conftest import Make
 from tests.definitions import definition_of
 from tests.docs import pages
+from tests.explained_snapshots import JsonFile
 from tests.policies import ACCOUNT, REGION, Deployed, Request, is_allowed
-from tests.stacks.test_model_packaging_stack import JsonFile, pretty
+from tests.stacks.test_model_packaging_stack import pretty
 
 PAGE = pages.DOCS / "steps-around.md"
 CHAIN, TRY_PACKAGE, _ = pages.blocks("python", PAGE)
