@@ -50,6 +50,7 @@ def main() -> None:
         event_delivery,
         executions,
         hosting,
+        images,
         managed_policies,
         s3_requests,
     )
@@ -67,7 +68,7 @@ def main() -> None:
     bucket_policies.install()
     cloudformation.install()
     event_delivery.install()
-    executions.install(options.directory / "executions")
+    executions.install(options.directory / "executions", images.Images(options.directory))
     hosting.install(options.directory / "endpoints", options.serving_python)
     managed_policies.install()
     s3_requests.install()
