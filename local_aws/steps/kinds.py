@@ -11,7 +11,6 @@ from local_aws.steps.registration import RegistrationStep
 from local_aws.steps.training import TrainingStep
 
 _JOBS = {"Processing": ProcessingStep, "Training": TrainingStep}
-BRANCHES = ("IfSteps", "ElseSteps")
 
 
 def run_step(
