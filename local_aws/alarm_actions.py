@@ -8,19 +8,14 @@ import datetime
 import json
 from typing import Any
 
-import boto3
 from moto.cloudwatch import urls
 from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
-from local_aws.authorization import (
-    AccessDeniedError,
-    authorize_service,
-    authorize_services_key,
-)
+from local_aws.authorization import AccessDeniedError
+from local_aws.messages import publish
 from local_aws.moto_seams import OwnBackend, use_backend, use_responses
-from local_aws.policy_evaluation import statements
 
 _SERVICE = "cloudwatch.amazonaws.com"
 _ACTIONS = {
@@ -80,18 +75,7 @@ class LocalCloudWatchResponse(CloudWatchResponse):  # type: ignore[misc]  # moto
 
 
 def _publish(alarm_arn: str, topic_arn: str, message: str) -> None:
-    """Publish to a topic as CloudWatch.
-
-    Its policy has to allow that, and so has its key's: "Amazon SNS: Key management", section
-    "Enable compatibility between event sources from AWS services and encrypted topics".
-    """
     service = topic_arn.split(":")[2]
     if service != "sns":
         raise NotImplementedError(f"the local AWS's alarms publish to topics, not to {topic_arn}")
-    sns = boto3.client("sns")
-    attributes = sns.get_topic_attributes(TopicArn=topic_arn)["Attributes"]
-    policy = statements(attributes.get("Policy"))
-    authorize_service(_SERVICE, "sns:Publish", topic_arn, policy, alarm_arn)
-    if key := attributes.get("KmsMasterKeyId"):
-        authorize_services_key(_SERVICE, key, alarm_arn)
-    sns.publish(TopicArn=topic_arn, Message=message)
+    publish(_SERVICE, topic_arn, message, alarm_arn)

@@ -16,6 +16,7 @@ import botocore.session
 
 from local_aws.cdk_cli import run_cdk
 from local_aws.child_processes import CHECKOUT, end, isolated_environment
+from local_aws.images import Image, Images
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"  # moto's
@@ -113,6 +114,19 @@ class LocalCloud:
         """The outputs of a deployed stack."""
         [description] = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         return {item["OutputKey"]: item["OutputValue"] for item in description["Outputs"]}
+
+    def stand_in(
+        self, image: str, *, python: Path | None = None, trained: Path | None = None
+    ) -> None:
+        """Let something stand in for a container's image, in the jobs that begin from now on.
+
+        Args:
+            image: The image's URI, as the definition has it.
+            python: Interpreter of an environment with the packages that the image has. Default: one
+                with Python's standard library alone.
+            trained: ``model.tar.gz`` that training with the image's own algorithm makes.
+        """
+        Images(self.directory).stand_in(image, Image(python, trained))
 
     def wait_for_execution(self, pipeline: str, seconds: float = 120) -> dict[str, Any]:
         """Wait until the newest execution of a pipeline has ended.

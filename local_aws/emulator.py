@@ -53,6 +53,7 @@ def main() -> None:
         event_delivery,
         executions,
         hosting,
+        images,
         managed_policies,
         object_etags,
         s3_requests,
@@ -73,7 +74,7 @@ def main() -> None:
     bucket_policies.install()
     cloudformation.install()
     event_delivery.install()
-    executions.install(options.directory / "executions")
+    executions.install(options.directory / "executions", images.Images(options.directory))
     hosting.install(options.directory / "endpoints", options.serving_python)
     managed_policies.install()
     object_etags.install()

@@ -9,33 +9,37 @@ from pathlib import Path
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker import models, urls
 from moto.sagemaker.exceptions import ResourceNotFound, ValidationError
 from moto.sagemaker.models import sagemaker_backends
-from moto.sagemaker.responses import SageMakerResponse
 
 from local_aws.authorization import AccessDeniedError
 from local_aws.expressions import ExpressionError, parameter_values
 from local_aws.identities import caller_of
-from local_aws.moto_seams import OwnBackend, replace, use_backend, use_responses
+from local_aws.images import Images
+from local_aws.model_registry import RegistryBackend, RegistryResponse
+from local_aws.moto_seams import replace, use_backend, use_responses
 from local_aws.pipeline_execution import PipelineExecution, record_of
-from local_aws.processing_job import ProcessingJob
+from local_aws.sagemaker_events import execution_changed
 from local_aws.sagemaker_requests import Resources, authorize_request
 from local_aws.step_cache import StepCache
+from local_aws.steps.jobs import Job
 
 _directory = Path()
+_images: Images
 _cache = StepCache()
 
 
-def install(directory: Path) -> None:
+def install(directory: Path, images: Images) -> None:
     """Make moto's pipeline executions run.
 
     Args:
         directory: Where each execution gets a folder, with a log and a scratch folder per step.
+        images: What stands in for the images of jobs' containers.
     """
-    global _directory
-    _directory = directory
+    global _directory, _images
+    _directory, _images = directory, images
     use_backend(sagemaker_backends, LocalSageMakerBackend)
     use_responses(urls, LocalSageMakerResponse)
     # moto's backends make their records of executions from this class.
@@ -51,13 +55,13 @@ class LocalPipelineExecution(models.FakePipelineExecution):  # type: ignore[misc
         self.steps: list[dict[str, Any]] = []
 
 
-class LocalSageMakerBackend(OwnBackend, models.SageMakerModelBackend):  # type: ignore[misc]
-    """moto's, whose executions run."""
+class LocalSageMakerBackend(RegistryBackend):
+    """The local AWS's registry, and executions that run."""
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self._executions: dict[str, PipelineExecution] = {}
-        self.running_jobs: dict[str, ProcessingJob] = {}
+        self.running_jobs: dict[str, Job] = {}
 
     def start_pipeline_execution(self, pipeline_name: str, *args: Any) -> dict[str, str]:
         """Check the parameters, and run the execution in a thread."""
@@ -73,7 +77,10 @@ class LocalSageMakerBackend(OwnBackend, models.SageMakerModelBackend):  # type: 
         started: dict[str, str] = super().start_pipeline_execution(name, *args)
         arn = started["PipelineExecutionArn"]
         self.pipelines[name].pipeline_executions[arn].pipeline_parameters = given
-        execution = self._executions[arn] = PipelineExecution(self, arn, _directory, _cache)
+        execution = self._executions[arn] = PipelineExecution(
+            self, arn, _directory, _images, _cache
+        )
+        execution_changed(self, record_of(self, arn), None)
         threading.Thread(target=execution.run, daemon=True).start()
         return started
 
@@ -83,12 +90,19 @@ class LocalSageMakerBackend(OwnBackend, models.SageMakerModelBackend):  # type: 
         if (status := record.pipeline_execution_status) != "Executing":
             raise ValidationError(message=f"the execution {arn} is {status}: it can't be stopped")
         record.pipeline_execution_status = "Stopping"
+        execution_changed(self, record, status)
         self._executions[arn].stop()
 
     def stop_processing_job(self, processing_job_name: str) -> None:
         """Stop it."""
         super().stop_processing_job(processing_job_name)
         if job := self.running_jobs.get(processing_job_name):
+            job.stop()
+
+    def stop_training_job(self, training_job_name: str) -> None:
+        """Stop it, which moto can't."""
+        self.describe_training_job(training_job_name)
+        if job := self.running_jobs.get(training_job_name):
             job.stop()
 
     def describe_pipeline_execution(self, pipeline_execution_arn: str) -> dict[str, Any]:
@@ -100,8 +114,8 @@ class LocalSageMakerBackend(OwnBackend, models.SageMakerModelBackend):  # type: 
         return description
 
 
-class LocalSageMakerResponse(SageMakerResponse):  # type: ignore[misc]  # moto is not checked
-    """moto's, which asks IAM, with the actions that it lacks."""
+class LocalSageMakerResponse(RegistryResponse):
+    """The local AWS's registry's, which asks IAM, with the actions that moto lacks."""
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
         """Moto calls this before it does anything."""
@@ -133,3 +147,8 @@ class LocalSageMakerResponse(SageMakerResponse):  # type: ignore[misc]  # moto i
         arn = self._get_param("PipelineExecutionArn")
         self.sagemaker_backend.stop_pipeline_execution(arn)
         return ActionResult({"PipelineExecutionArn": arn})
+
+    def stop_training_job(self) -> Any:
+        """``StopTrainingJob``."""
+        self.sagemaker_backend.stop_training_job(self._get_param("TrainingJobName"))
+        return EmptyResult()

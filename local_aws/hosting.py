@@ -26,10 +26,11 @@ from moto.sagemakerruntime import urls as runtime_urls
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
 from local_aws import metrics
+from local_aws.container import JobError
 from local_aws.executions import LocalSageMakerBackend
+from local_aws.job_data import S3Location
 from local_aws.model_server import ModelServer, ServingError, unpack
 from local_aws.moto_seams import replace, use_backend, use_responses
-from local_aws.processing_job import JobError, S3Location
 
 logger = logging.getLogger(__name__)
 

@@ -53,6 +53,7 @@ class RoleSession:
         self._account = account
         self._access_key = access_key
         self._credentials = credentials
+        self._clients: dict[str, Any] = {}
 
     @property
     def caller(self) -> Caller:
@@ -61,7 +62,9 @@ class RoleSession:
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service that calls in the role."""
-        return boto3.client(service, **self._credentials)
+        if service not in self._clients:  # it takes longer to make than most of its calls
+            self._clients[service] = boto3.client(service, **self._credentials)
+        return self._clients[service]
 
 
 def assume(service: str, role_arn: str, source_arn: str, session_name: str) -> RoleSession:
@@ -100,12 +103,19 @@ def assume(service: str, role_arn: str, source_arn: str, session_name: str) -> R
         duration=3600,
         external_id=None,
     )
-    credentials = {
-        "aws_access_key_id": made.access_key_id,
-        "aws_secret_access_key": made.secret_access_key,
-        "aws_session_token": made.session_token,
-    }
-    return RoleSession(account, made.access_key_id, credentials)
+    return _session(account, made)
+
+
+def session_of(account: str, access_key: str) -> RoleSession:
+    """Whoever calls, to go on in their name as services do ("forward access sessions").
+
+    Args:
+        account: Account that the key belongs to.
+        access_key: Id of the caller's key.
+    """
+    found = sts_backends[account][PARTITION].get_assumed_role_from_access_key(access_key)
+    # The local AWS itself calls as the administrator.
+    return RoleSession(account, access_key, {}) if found is None else _session(account, found)
 
 
 def caller_of(account: str, access_key: str) -> Caller:
@@ -132,6 +142,15 @@ def caller_of(account: str, access_key: str) -> Caller:
         tuple(one for document in documents for one in statements(document)),
         boundary,
     )
+
+
+def _session(account: str, made: Any) -> RoleSession:
+    credentials = {
+        "aws_access_key_id": made.access_key_id,
+        "aws_secret_access_key": made.secret_access_key,
+        "aws_session_token": made.session_token,
+    }
+    return RoleSession(account, made.access_key_id, credentials)
 
 
 def _document(managed_policy: Any) -> str:

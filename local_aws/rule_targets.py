@@ -1,9 +1,10 @@
 """What a rule's target makes of an event: the parameters that it starts a pipeline with."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
+
+from local_aws import json_paths
 
 
 def resolve(value: str, event: Mapping[str, Any]) -> str:
@@ -22,13 +23,20 @@ def resolve(value: str, event: Mapping[str, Any]) -> str:
     """
     if not value.startswith("$."):
         return value
-    found: Any = event
-    for name in re.findall(r"[^.\[\]]+", value[2:]):
-        try:
-            found = found[int(name) if isinstance(found, list) else name]
-        except (LookupError, TypeError, ValueError):
-            raise ValueError(f"the event has nothing at {value}") from None
+    found = find(value, event)
     return found if isinstance(found, str) else json.dumps(found)
+
+
+def find(path: str, event: Mapping[str, Any]) -> Any:
+    """What a JSON path leads to.
+
+    Raises:
+        ValueError: It leads nowhere.
+    """
+    try:
+        return json_paths.find(event, path)
+    except json_paths.PathError:
+        raise ValueError(f"the event has nothing at {path}") from None
 
 
 def pipeline_parameters(

@@ -8,9 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# "Default cache key attributes by pipeline step type", Processing step. Inputs count by their
-# URIs: what is stored there may have changed. Outputs, resources and the network don't count.
-_KEY = ("AppSpecification", "Environment", "ProcessingInputs")
+# "Default cache key attributes by pipeline step type". Inputs count by their URIs: what is stored
+# there may have changed. Outputs, resources and the network don't count.
+_KEYS = {
+    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
+    "Training": (
+        "AlgorithmSpecification",
+        "CheckpointConfig",
+        "DebugHookConfig",
+        "DebugRuleConfigurations",
+        "Environment",
+        "HyperParameters",
+        "InputDataConfig",
+    ),
+}
 _DURATION = re.compile(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
 )
@@ -68,7 +79,7 @@ class StepCache:
         config = step.get("CacheConfig") or {}
         if not config.get("Enabled"):
             return None
-        oldest, key = now - duration(config["ExpireAfter"]), _key(request)
+        oldest, key = now - duration(config["ExpireAfter"]), _key(step, request)
         with self._lock:
             for candidate in reversed(self._steps.get((pipeline_arn, step["Name"]), [])):
                 if candidate.key == key and candidate.ended >= oldest:
@@ -85,7 +96,7 @@ class StepCache:
         metadata: Mapping[str, Any],
     ) -> None:
         """Remember a step that has run and succeeded."""
-        cached = CachedStep(execution_arn, metadata, ended, _key(request))
+        cached = CachedStep(execution_arn, metadata, ended, _key(step, request))
         with self._lock:
             self._steps.setdefault((pipeline_arn, step["Name"]), []).append(cached)
 
@@ -103,5 +114,5 @@ def duration(text: str) -> datetime.timedelta:
     return sum((int(count) * unit for count, unit in parts if count), datetime.timedelta())
 
 
-def _key(request: Mapping[str, Any]) -> dict[str, Any]:
-    return copy.deepcopy({name: request.get(name) for name in _KEY})
+def _key(step: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    return copy.deepcopy({name: request.get(name) for name in _KEYS[step["Type"]]})

@@ -1,23 +1,18 @@
 """What a step of a definition may say besides its arguments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from local_aws.processing_job import JobError
+from local_aws.container import JobError
 
-_KEYS = frozenset(
-    {
-        "Arguments",
-        "CacheConfig",
-        "DependsOn",
-        "Description",
-        "DisplayName",
-        "Name",
-        "PropertyFiles",
-        "RetryPolicies",
-        "Type",
-    }
-)
+_EVERY = frozenset({"Arguments", "DependsOn", "Description", "DisplayName", "Name", "Type"})
+_KEYS: Mapping[str, frozenset[str]] = {
+    "Condition": _EVERY,
+    "Fail": _EVERY,
+    "Processing": _EVERY | {"CacheConfig", "PropertyFiles", "RetryPolicies"},
+    "RegisterModel": _EVERY | {"RetryPolicies"},
+    "Training": _EVERY | {"CacheConfig", "RetryPolicies"},
+}
 # "Retry Policy for Pipeline Steps": what may be tried again, and how often. No failure here is of
 # such a kind: a script that fails, or an input that is missing, is not tried again.
 _RETRIED = frozenset(
@@ -37,22 +32,19 @@ _RETRY_LIMITS: Mapping[str, tuple[float, float]] = {
 }
 
 
-def check_step(step: Mapping[str, Any], earlier: Sequence[str]) -> None:
+def check_step(step: Mapping[str, Any]) -> None:
     """Check what a step says of how it is run.
 
     Args:
         step: The step, as the definition has it.
-        earlier: Names of the steps that have run.
 
     Raises:
         JobError: Something is not known, or out of its range.
     """
-    if step["Type"] != "Processing":
-        raise JobError(f"the local AWS runs Processing steps, not {step['Type']}")
-    if unknown := sorted(set(step) - _KEYS):
+    if step["Type"] not in _KEYS:
+        raise JobError(f"the local AWS runs {', '.join(_KEYS)} steps, not {step['Type']}")
+    if unknown := sorted(set(step) - _KEYS[step["Type"]]):
         raise JobError(f"the local AWS doesn't know a step's {', '.join(unknown)}")
-    if missing := sorted(set(step.get("DependsOn") or []) - set(earlier)):
-        raise JobError(f"the step {step['Name']} depends on {', '.join(missing)}, not run yet")
     outputs = step["Arguments"].get("ProcessingOutputConfig", {}).get("Outputs", [])
     names = [output["OutputName"] for output in outputs]
     for file in step.get("PropertyFiles") or []:

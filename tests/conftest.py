@@ -64,6 +64,7 @@ LONG = (
     "tests/operations/test_serving_environment.py",
     "tests/local_aws/test_hosting.py",
     "tests/local_aws/test_executions.py",
+    "tests/local_aws/test_steps.py",
     "tests/scripts/test_properties.py",
     "tests/model_packaging/test_packaging_step.py",
     "tests/model_packaging/test_same_as_sdk_2.py",

@@ -12,6 +12,8 @@ from local_aws.resources import (
     monitoring,
     network,
     pipelines,
+    registry,
+    schedules,
     storage,
 )
 from local_aws.resources.base import Resource
@@ -43,6 +45,8 @@ RESOURCES: tuple[type[Resource], ...] = (
     network.Vpc,
     network.VpcEndpoint,
     pipelines.Pipeline,
+    registry.ModelPackageGroup,
+    schedules.Schedule,
     storage.Alias,
     storage.Bucket,
     storage.BucketPolicy,

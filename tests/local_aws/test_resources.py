@@ -314,6 +314,25 @@ def template(code_bucket: str) -> dict[str, Any]:
                     ],
                 },
             ),
+            "Group": resource(
+                "SageMaker::ModelPackageGroup",
+                ModelPackageGroupName="churn",
+                ModelPackageGroupDescription="Churn models",
+                Tags=TAGS,
+            ),
+            "Schedule": resource(
+                "Scheduler::Schedule",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                ScheduleExpression="cron(0 6 ? * MON *)",
+                ScheduleExpressionTimezone="Europe/Berlin",
+                Target={
+                    "Arn": f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:pipeline/training",
+                    "RoleArn": attribute("Role", "Arn"),
+                    "SageMakerPipelineParameters": {
+                        "PipelineParameterList": [{"Name": "Mode", "Value": "weekly"}]
+                    },
+                },
+            ),
             "Rule": resource(
                 "Events::Rule",
                 EventPattern={"source": ["aws.s3"]},
@@ -439,6 +458,15 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
     boundary = client("iam").get_role(**role)["Role"]["PermissionsBoundary"]
     assert boundary["PermissionsBoundaryArn"].endswith(":policy/PowerUserAccess")
 
+    sagemaker = client("sagemaker")
+    described = sagemaker.describe_model_package_group(ModelPackageGroupName="churn")
+    assert described["ModelPackageGroupArn"] == ids["Group"]  # what Ref gives
+    assert described["ModelPackageGroupDescription"] == "Churn models"
+    assert sagemaker.list_tags(ResourceArn=ids["Group"])["Tags"] == TAGS
+    schedule = client("scheduler").get_schedule(Name=ids["Schedule"])
+    assert schedule["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    assert schedule["Target"]["SageMakerPipelineParameters"]["PipelineParameterList"]
+
     changed = copy.deepcopy(wanted)
     properties = {name: item["Properties"] for name, item in changed["Resources"].items()}
     properties["Key"]["EnableKeyRotation"] = False
@@ -451,6 +479,8 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
     properties["Vpc"]["Tags"] = [{"Key": "stage", "Value": "prod"}]
     properties["Handler"]["MemorySize"] = 256
     properties["Queue"]["VisibilityTimeout"] = 60
+    properties["Group"]["Tags"] = [{"Key": "stage", "Value": "prod"}]
+    properties["Schedule"]["State"] = "DISABLED"
     properties["Rule"]["State"] = "ENABLED"
     properties["Role"]["AssumeRolePolicyDocument"] = trust("sagemaker")
     del properties["Role"]["PermissionsBoundary"]
@@ -470,6 +500,9 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
     assert "failed" in metric_filter["filterPattern"]
     [vpc] = client("ec2").describe_vpcs(VpcIds=[ids["Vpc"]])["Vpcs"]
     assert vpc["Tags"] == [{"Key": "stage", "Value": "prod"}]
+    tags = sagemaker.list_tags(ResourceArn=ids["Group"])["Tags"]
+    assert tags == [{"Key": "stage", "Value": "prod"}]
+    assert client("scheduler").get_schedule(Name=ids["Schedule"])["State"] == "DISABLED"
     [rule] = client("events").list_rules()["Rules"]
     assert (rule["Name"], rule["State"]) == (ids["Rule"], "ENABLED")
     changed_role = client("iam").get_role(**role)["Role"]
@@ -480,6 +513,8 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
 
     assert stack.delete() == ""
     assert client("sns").list_topics()["Topics"] == []
+    assert sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"] == []
+    assert client("scheduler").list_schedules()["Schedules"] == []
     assert client("cloudwatch").describe_alarms()["MetricAlarms"] == []
     assert client("cloudwatch").list_dashboards()["DashboardEntries"] == []
     assert client("lambda").list_functions()["Functions"] == []

@@ -86,5 +86,5 @@ def test_a_condition_may_name_the_tags_of_a_job() -> None:
 
 
 def test_an_action_of_which_it_is_not_known_what_it_needs_is_an_error() -> None:
-    with pytest.raises(NotImplementedError, match="sagemaker:CreateTrainingJob"):
-        refused("CreateTrainingJob", {}, allow("*", "*"))
+    with pytest.raises(NotImplementedError, match="sagemaker:CreateTransformJob"):
+        refused("CreateTransformJob", {}, allow("*", "*"))

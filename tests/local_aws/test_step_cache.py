@@ -7,7 +7,11 @@ from local_aws.step_cache import StepCache, duration
 
 PIPELINE = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/packaging"
 NOW = datetime.datetime(2026, 1, 31, tzinfo=datetime.timezone.utc)
-STEP = {"Name": "PackagingStep", "CacheConfig": {"Enabled": True, "ExpireAfter": "P30D"}}
+STEP = {
+    "Name": "PackagingStep",
+    "Type": "Processing",
+    "CacheConfig": {"Enabled": True, "ExpireAfter": "P30D"},
+}
 
 
 def request(**changed: Any) -> dict[str, Any]:

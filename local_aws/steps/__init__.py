@@ -1,0 +1,1 @@
+"""The kinds of steps that executions run, one a module."""
