@@ -118,14 +118,16 @@ class PackagingGrants:
         """
         return self._read(grantee, bucket_arn, [key_pattern], wildcards=_BY_EXECUTION)
 
-    def read_report(self, grantee: iam.IGrantable, objects_arn: str) -> iam.Grant:
-        """Let a pipeline read the package reports, as ``JsonGet`` does by the pipeline's role.
+    def read_results(self, grantee: iam.IGrantable, objects_arn: str) -> iam.Grant:
+        """Let a pipeline read one file of each execution.
 
-        Source: "IAM Access Management" of SageMaker Pipelines.
+        ``JsonGet`` reads the package report by the pipeline's role: "IAM Access Management" of
+        SageMaker Pipelines. So does ``CreateModelPackage`` the package: without it, the service
+        answers "Access denied for bucket".
 
         Args:
             grantee: The pipeline's role.
-            objects_arn: ARN of the reports.
+            objects_arn: ARN of the files.
         """
         return self._grant(
             grantee, actions=["s3:GetObject"], resources=[objects_arn], wildcards=_BY_EXECUTION
@@ -156,6 +158,21 @@ class PackagingGrants:
                 *(f"{of}:model-package/{name}/*" for name in names),
             ],
             wildcards="SageMaker numbers the versions of a group. The group is named.",
+        )
+
+    def ask_for_group(self, grantee: iam.IGrantable, group_arn: str) -> iam.Grant:
+        """Let a pipeline ask for a group to be made that there is already.
+
+        The step does so before it registers a version of a group that it knows by name. It goes on
+        when it is told that there is one, and fails when it may not ask. No document says so;
+        CloudTrail shows it of real executions.
+
+        Args:
+            grantee: The pipeline's role.
+            group_arn: ARN of the group.
+        """
+        return self._grant(
+            grantee, actions=["sagemaker:CreateModelPackageGroup"], resources=[group_arn]
         )
 
     def write(self, grantee: iam.IGrantable, objects_arn: str) -> iam.Grant:

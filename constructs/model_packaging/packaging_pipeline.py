@@ -327,16 +327,17 @@ class PackagingPipeline(Construct):
             for reader in kind.package_readers:
                 self.grant_read_packages(reader)
         step, file = contract.PACKAGING_STEP, contract.PACKAGE_REPORT_PROPERTY_FILE
-        if f'"Steps.{step}.PropertyFiles.{file}"' not in json.dumps(definition):
-            return
+        results = []
+        if f'"Steps.{step}.PropertyFiles.{file}"' in json.dumps(definition):
+            results.append(f"{contract.PACKAGE_REPORT_FOLDER}/{contract.REPORT_NAME}")
+        if any(kind.registers_package for kind in self._following):
+            results.append(f"{contract.PACKAGED_MODEL_FOLDER}/{contract.ARCHIVE_NAME}")
         packaged, role = S3Location.parse(self.packaged_s3_uri), self.roles.pipeline_role
         execution = "*/" if self.writes_by_execution else ""
-        self.roles.grants.read_report(
-            role,
-            f"arn:{Aws.PARTITION}:s3:::{packaged.bucket}/{packaged.folder}{step}/{execution}"
-            f"{contract.PACKAGE_REPORT_FOLDER}/{contract.REPORT_NAME}",
-        )
-        for key in self._package_keys():
+        folder = f"{packaged.bucket}/{packaged.folder}{step}/{execution}"
+        for result in results:
+            self.roles.grants.read_results(role, f"arn:{Aws.PARTITION}:s3:::{folder}{result}")
+        for key in self._package_keys() if results else ():
             self.roles.grants.use_key(role, key, write=False)
 
     def _package_keys(self) -> list[kms.IKey | str]:

@@ -39,6 +39,11 @@ class FollowingSteps(Protocol):
         return ()
 
     @property
+    def registers_package(self) -> bool:
+        """Whether the pipeline itself registers the package, and so reads it. Default: no."""
+        return False
+
+    @property
     def dependencies(self) -> Sequence[IDependable]:
         """What must be deployed before the pipeline. Default: nothing."""
         return ()

@@ -69,6 +69,11 @@ class ModelRegistration(Construct):
         return ()
 
     @property
+    def registers_package(self) -> bool:
+        """It does."""
+        return True
+
+    @property
     def dependencies(self) -> Sequence[IDependable]:
         """The group, if it is made here."""
         return [self.group] if self.group else []
@@ -76,6 +81,8 @@ class ModelRegistration(Construct):
     def allow(self, roles: PackagingRoles) -> None:
         """Let the pipeline register versions of the group."""
         roles.grants.register_models(roles.pipeline_role, self.group_arn)
+        if self.group is not None:
+            roles.grants.ask_for_group(roles.pipeline_role, self.group_arn)
 
     def rendered_from(self, bridge: DefinitionBridge) -> Any:
         """All that the step depends on besides the package, as JSON."""

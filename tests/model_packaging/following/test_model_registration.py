@@ -137,17 +137,22 @@ def test_the_pipeline_may_register_in_this_group_alone(settings: dict[str, Any])
         for name in ("Churn", "churn"):  # SageMaker has written names in lower case
             assert made.may(f"sagemaker:{action}", f"{LOCAL}:model-package/{name}/12")
         assert not made.may(f"sagemaker:{action}", f"{LOCAL}:model-package/churned/1")
-    for action in ("UpdateModelPackage", "DeleteModelPackage", "CreateModelPackageGroup"):
+    for action in ("UpdateModelPackage", "DeleteModelPackage", "DeleteModelPackageGroup"):
         assert not made.may(f"sagemaker:{action}", f"{LOCAL}:model-package/Churn/12")
         assert not made.may(f"sagemaker:{action}", f"{LOCAL}:model-package-group/Churn")
+    # The step asks for the group first, though there is one.
+    assert made.may("sagemaker:CreateModelPackageGroup", f"{LOCAL}:model-package-group/Churn")
+    assert not made.may("sagemaker:CreateModelPackageGroup", f"{LOCAL}:model-package-group/Churned")
 
 
-def test_the_pipeline_may_read_the_report_and_no_package(settings: dict[str, Any]) -> None:
+def test_the_pipeline_may_read_the_report_and_the_package(settings: dict[str, Any]) -> None:
     below = "arn:aws:s3:::artifacts-bucket/packaged/churn/PackagingStep"
     report = "package_report/package_report.json"
     made = Registering(settings, env=HERE)
     assert made.may("s3:GetObject", f"{below}/e1/{report}")
-    assert not made.may("s3:GetObject", f"{below}/e1/packaged_model_artifacts/model.tar.gz")
+    # "Access denied for bucket", says CreateModelPackage otherwise.
+    assert made.may("s3:GetObject", f"{below}/e1/packaged_model_artifacts/model.tar.gz")
+    assert not made.may("s3:GetObject", f"{below}/e1/packaged_model_artifacts/other.tar.gz")
     fixed = Registering(settings | {"output_per_execution": False}, env=HERE)
     assert fixed.may("s3:GetObject", f"{below}/{report}")
 
