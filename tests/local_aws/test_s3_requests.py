@@ -214,3 +214,17 @@ def test_an_upload_in_parts_under_a_key_needs_the_key_to_encrypt_and_to_decrypt(
     session(cloud, role, objects, use("kms:GenerateDataKey", "kms:Decrypt"))
     assert s3.upload_part(**part)["ETag"]
     cloud.client("s3").delete_bucket_encryption(Bucket=BUCKET)
+
+
+def test_a_bucket_tells_whether_it_sends_its_events_to_eventbridge(cloud: LocalCloud) -> None:
+    s3, bucket = cloud.client("s3"), {"Bucket": "announcing"}
+    s3.create_bucket(**bucket)
+
+    def told() -> dict[str, Any]:
+        found = s3.get_bucket_notification_configuration(**bucket)
+        return {name: item for name, item in found.items() if name != "ResponseMetadata"}
+
+    assert told() == {}
+    for configuration in ({"EventBridgeConfiguration": {}}, {}):
+        s3.put_bucket_notification_configuration(**bucket, NotificationConfiguration=configuration)
+        assert told() == configuration
