@@ -10,7 +10,7 @@ from typing import Any
 
 # "Default cache key attributes by pipeline step type", Processing step. Inputs count by their
 # URIs: what is stored there may have changed. Outputs, resources and the network don't count.
-_KEY = ("AppSpecification", "Environment", "ProcessingInputs")
+KEY = ("AppSpecification", "Environment", "ProcessingInputs")
 _DURATION = re.compile(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
 )
@@ -104,4 +104,4 @@ def duration(text: str) -> datetime.timedelta:
 
 
 def _key(request: Mapping[str, Any]) -> dict[str, Any]:
-    return copy.deepcopy({name: request.get(name) for name in _KEY})
+    return copy.deepcopy({name: request.get(name) for name in KEY})

@@ -49,6 +49,7 @@ LONG = (
     "tests/local_aws/test_updates.py",
     "tests/local_aws/test_permissions.py",
     "tests/operations/test_demo.py",
+    "tests/docs/test_runbook.py",
     "tests/test_hermetic_synth.py",
     "tests/test_wheel.py",
     "tests/scripts/test_faults.py",

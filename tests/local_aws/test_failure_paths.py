@@ -27,11 +27,11 @@ STEP = "PackagingStep"
 SECONDS = 60
 
 
-def archive(content: bytes) -> bytes:
-    """A model archive with one file, ``model.bin``."""
+def archive(content: bytes, name: str = "model.bin") -> bytes:
+    """A model archive with one file."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        member = tarfile.TarInfo("model.bin")
+        member = tarfile.TarInfo(name)
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
