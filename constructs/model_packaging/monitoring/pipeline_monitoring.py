@@ -9,7 +9,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from model_packaging.monitoring import metrics
-from model_packaging.monitoring.alarms import PipelineAlarms
+from model_packaging.monitoring.alarms import RUNBOOK, PipelineAlarms
 from model_packaging.monitoring.dashboard import build_dashboard
 from model_packaging.pipeline_trigger import PipelineTrigger
 from model_packaging.step import contract
@@ -54,6 +54,9 @@ class PipelineMonitoring(Construct):
         topic_key: Customer-managed KMS key for the topic that is made. CloudWatch is let use it;
             if it is imported, its policy must already let ``cloudwatch.amazonaws.com`` call
             ``kms:Decrypt`` and ``kms:GenerateDataKey*``. Default: a key is made, with rotation.
+        runbook: Where the runbook's pages are, with a slash at its end: each alarm's description
+            ends with the place of its page. Default: ``docs/runbook/``, where this project has
+            them.
         removal_policy: What becomes of the key made for the topic when it leaves its stack.
             Default: RETAIN.
 
@@ -80,6 +83,7 @@ class PipelineMonitoring(Construct):
         log_group: logs.ILogGroup | None = None,
         topic: sns.ITopic | None = None,
         topic_key: kms.IKey | None = None,
+        runbook: str = RUNBOOK,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -88,7 +92,7 @@ class PipelineMonitoring(Construct):
         max_milliseconds = (max_runtime or Duration.hours(24)).to_milliseconds()
         self.topic = topic or self._build_topic(topic_key or self._build_key(removal_policy))
         self._let_cloudwatch_publish()
-        alarms = PipelineAlarms(self, pipeline_name, self.topic)
+        alarms = PipelineAlarms(self, pipeline_name, self.topic, runbook)
         alarms.watch_executions(
             step_name,
             max_milliseconds=max_milliseconds,

@@ -163,6 +163,35 @@ def test_every_alarm_goes_to_the_topic_and_says_what_to_do(stack: Stack) -> None
     )
 
 
+def test_every_alarm_names_its_page_of_the_runbook(stack: Stack) -> None:
+    starts = trigger(stack, jobs=True)
+    monitoring = PipelineMonitoring(
+        stack, "Monitoring", pipeline_name="churn", trigger=starts, days_without_execution=7
+    )
+    pages = {
+        name: alarm(stack, monitoring, name)["AlarmDescription"].rpartition(" Runbook: ")[2]
+        for name in monitoring.alarms
+    }
+    assert pages == {
+        "ExecutionFailed": "docs/runbook/execution-failed.md",
+        "StepNearTimeout": "docs/runbook/step-near-timeout.md",
+        "NoExecution": "docs/runbook/no-execution.md",
+        "DeliveryFailed": "docs/runbook/delivery-failed.md",
+        "EventLost": "docs/runbook/event-lost.md",
+        "DeliveryFailed2": "docs/runbook/delivery-failed.md",
+        "EventLost2": "docs/runbook/event-lost.md",
+        "DeadLetters": "docs/runbook/dead-letters.md",
+    }
+
+
+def test_the_runbook_may_be_elsewhere(stack: Stack) -> None:
+    monitoring = PipelineMonitoring(
+        stack, "Monitoring", pipeline_name="churn", runbook="https://wiki.example.com/churn/"
+    )
+    told = alarm(stack, monitoring, "ExecutionFailed")["AlarmDescription"]
+    assert told.endswith(" Runbook: https://wiki.example.com/churn/execution-failed.md")
+
+
 CLOUDWATCH = {"Service": "cloudwatch.amazonaws.com"}
 THIS_ACCOUNT = {"aws:SourceAccount": "<AWS::AccountId>"}
 OUR_ALARMS = {
