@@ -23,6 +23,7 @@ from model_packaging.step import contract
         "MODEL_DIR",
         "MODEL_ETAG_VARIABLE",
         "OUTPUT_DIR",
+        "PIPELINE_VARIABLE",
         "REPORT_FILE",
         "SCRIPTS_DIR",
     ],

@@ -58,6 +58,8 @@ LEFT_OUT: Final = (
 
 # The upload's ETag: it makes the step's cache key change with the model's content.
 MODEL_ETAG_VARIABLE: Final = "MIMS_MODEL_ETAG"
+# The pipeline's name, for the packager's last line. A constant: it changes no cache key.
+PIPELINE_VARIABLE: Final = "MIMS_PIPELINE"
 
 
 def left_out_by(path: str, packageignore: str = "") -> str | None:

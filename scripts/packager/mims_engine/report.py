@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from .atomic_file import AtomicFile
 from .contract import ARCHIVE_NAME, CODE, MODEL_ETAG_VARIABLE, REPORT_SCHEMA_VERSION, VERSION
-from .errors import BadInput, show
-from .files import InputFile
+from .errors import show
 from .job import Result
+from .job_request import model_uri
 from .judge import Plan
 from .log import log
 from .model_input import Archive, LooseFiles
 from .options import Options
 from .shipped import Folder
-from .sizes import MIB
 
 
 def packaged_files(result: Result, plan: Plan) -> int:
     return result.judge.files + sum(folder.files for folder in plan.folders)
-
-
-def model_uri(job_config_file: str, model_dir: str) -> str | None:
-    """The model's S3 URI, from SageMaker's copy of the job's own request, where there is one."""
-    try:
-        with InputFile(job_config_file, follow=True) as file:
-            inputs = json.loads(file.read(MIB))["ProcessingInputs"]
-        places = [item.get("S3Input") or {} for item in inputs]
-        uris = {place.get("LocalPath", "").rstrip("/"): place.get("S3Uri") for place in places}
-        return uris.get(model_dir.rstrip("/"))
-    except (BadInput, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None  # the report can do without
 
 
 def describe_scripts(scripts: Folder, digest: str, entry_point: str) -> dict[str, object]:

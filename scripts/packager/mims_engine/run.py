@@ -12,11 +12,12 @@ from .contract import ARCHIVE_NAME, DONE_EVENT, VERSION
 from .errors import BadInput, CannotSplice, NoSpace, show
 from .extra_inputs import collect_extras
 from .job import Job, Result
+from .job_request import model_uri, origin
 from .judge import Plan
 from .log import Progress, log, log_event
 from .model_input import Archive, LooseFiles, find_model, refuse_single_file
 from .options import Options
-from .report import describe, model_uri, packaged_files
+from .report import describe, packaged_files
 from .scripts_input import collect_scripts
 from .sizes import KIB, MIB
 from .splice import try_splice
@@ -54,6 +55,7 @@ def package(options: Options) -> None:
         AtomicFile.keep_all()
     log_event(
         DONE_EVENT,
+        **origin(options.job_config_file),
         mode=result.mode,
         archive_bytes=out.size,
         archive_sha256=out.digest,
