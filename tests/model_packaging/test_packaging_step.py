@@ -123,7 +123,10 @@ def test_an_uploads_etag_is_part_of_the_step_and_so_of_its_cache_key(
     source = UploadParameters().model_source()
     step = builder(config, environment=source.environment).create_step(source.uri)
     arguments = render(step, *source.parameters)["Arguments"]
-    assert arguments["Environment"] == {"MIMS_MODEL_ETAG": {"Get": "Parameters.ModelETag"}}
+    assert arguments["Environment"] == {
+        "MIMS_PIPELINE": config.pipeline_name,
+        "MIMS_MODEL_ETAG": {"Get": "Parameters.ModelETag"},
+    }
     assert arguments["ProcessingInputs"][0]["S3Input"]["S3Uri"] == {
         "Std:Join": {
             "On": "/",
@@ -241,7 +244,7 @@ def test_the_jobs_settings_reach_the_request(settings: dict[str, Any]) -> None:
     }
     assert arguments["ProcessingOutputConfig"]["KmsKeyId"] == "alias/packages"
     assert arguments["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
-    assert arguments["Environment"] == {"LEVEL": "debug"}
+    assert arguments["Environment"] == {"MIMS_PIPELINE": config.pipeline_name, "LEVEL": "debug"}
     assert arguments["NetworkConfig"] == {
         "EnableNetworkIsolation": False,
         "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]},

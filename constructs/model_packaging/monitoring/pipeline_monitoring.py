@@ -34,9 +34,9 @@ class PipelineMonitoring(Construct):
     With a log group, the dashboard also shows sizes and throughput, from metric filters on the
     line of JSON that the packaging script ends with, and the reasons of failures. SageMaker writes
     the logs of all processing jobs of an account and region to the one log group
-    ``/aws/sagemaker/ProcessingJobs``, and the line does not name its pipeline: these figures are
-    of **all packaging pipelines of the account and region**. The filters need the log group to
-    exist when they are deployed: see :class:`ProcessingLogGroup`.
+    ``/aws/sagemaker/ProcessingJobs``; the line names its pipeline, and the filters take this
+    pipeline's alone. They need the log group to exist when they are deployed: see
+    :class:`ProcessingLogGroup`.
 
     Args:
         pipeline_name: Name of the pipeline.
@@ -164,8 +164,11 @@ class PipelineMonitoring(Construct):
             )
 
     def _add_metric_filters(self, log_group: logs.ILogGroup) -> None:
-        # Fields of the last line that the packager prints.
+        # Fields of the last line that the packager prints. The pipeline is a dimension: the
+        # execution, in which every line differs, would make a metric of each, which is charged
+        # and after a thousand ends the filter ("AWS::Logs::MetricFilter Dimension").
         done, failed = contract.DONE_EVENT, contract.FAILED_EVENT
+        pattern = logs.FilterPattern
         for name, event, value, unit in (
             ("PackageSize", done, "$.archive_bytes", cloudwatch.Unit.BYTES),
             ("ModelSize", done, "$.model_bytes", cloudwatch.Unit.BYTES),
@@ -177,10 +180,14 @@ class PipelineMonitoring(Construct):
                 self,
                 f"{name}Filter",
                 log_group=log_group,
-                filter_pattern=logs.FilterPattern.string_value("$.event", "=", event),
-                metric_namespace=metrics.package_namespace(self._pipeline_name),
+                filter_pattern=pattern.all(
+                    pattern.string_value("$.event", "=", event),
+                    pattern.string_value("$.pipeline", "=", self._pipeline_name),
+                ),
+                metric_namespace=metrics.PACKAGES_NAMESPACE,
                 metric_name=name,
                 metric_value=value,
+                dimensions={metrics.PIPELINE_DIMENSION: "$.pipeline"},
                 unit=unit,
             )
 

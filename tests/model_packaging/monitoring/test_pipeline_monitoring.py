@@ -255,13 +255,13 @@ def test_the_dashboard_shows_what_it_was_given(stack: Stack) -> None:
     )
     assert titles(stack) == [
         "Alarms of churn",
-        "Executions by outcome",
-        "Duration in milliseconds",
-        "Deliveries to the pipeline",
-        "Dead-letter queue",
-        "Sizes in bytes, of all packaging pipelines",
-        "Bytes packaged in a second, of all packaging pipelines",
-        "Why the script failed, of all packaging pipelines",
+        "Executions of churn by outcome",
+        "Duration of churn in milliseconds",
+        "Deliveries to churn",
+        "Dead-letter queue of churn",
+        "Sizes of churn in bytes",
+        "Bytes that churn packaged in a second",
+        "Why the script failed in churn",
     ]
     outcomes = dashboard_of(stack)[1]["properties"]["metrics"]
     assert [metric[1] for metric in outcomes] == [
@@ -275,7 +275,11 @@ def test_the_dashboard_shows_what_it_was_given(stack: Stack) -> None:
 def test_without_trigger_and_log_group_the_dashboard_shows_the_pipeline(stack: Stack) -> None:
     PipelineMonitoring(stack, "Monitoring", pipeline_name="churn")
     Template.from_stack(stack).resource_count_is("AWS::Logs::MetricFilter", 0)
-    assert titles(stack) == ["Alarms of churn", "Executions by outcome", "Duration in milliseconds"]
+    assert titles(stack) == [
+        "Alarms of churn",
+        "Executions of churn by outcome",
+        "Duration of churn in milliseconds",
+    ]
 
 
 def test_the_dashboards_link_fits_the_partition(stack: Stack) -> None:
@@ -304,8 +308,12 @@ def filters_of(stack: Stack) -> dict[str, dict[str, Any]]:
 
 
 def test_the_filters_read_fields_that_the_script_prints(
-    stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stack: Stack,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("MIMS_PIPELINE", "churn")
     model, scripts = tmp_path / "model", tmp_path / "scripts"
     model.mkdir()
     scripts.mkdir()
@@ -339,14 +347,18 @@ def test_the_filters_read_fields_that_the_script_prints(
     for name, item in found.items():
         line = failed if name == "PackagingFailed" else done
         assert item["LogGroupName"] == "/aws/sagemaker/ProcessingJobs"
-        assert item["FilterPattern"] == f'{{ $.event = "{line["event"]}" }}'
+        assert item["FilterPattern"] == (
+            f'{{ ($.event = "{line["event"]}") && ($.pipeline = "churn") }}'
+        )
         [transformation] = item["MetricTransformations"]
-        assert transformation["MetricNamespace"] == "ModelPackaging/churn"
+        assert transformation["MetricNamespace"] == "ModelPackaging"
+        assert transformation["Dimensions"] == [{"Key": "PipelineName", "Value": "$.pipeline"}]
+        assert line["pipeline"] == "churn"
         value = transformation["MetricValue"]
         assert value == "1" or isinstance(line[value.removeprefix("$.")], (int, float))
     query = dashboard_of(stack)[-1]["properties"]["query"]
-    assert f'filter event = "{failed["event"]}"' in query
-    assert {"reason", "exit_code"} <= set(failed)
+    assert f'filter event = "{failed["event"]}" and pipeline = "churn"' in query
+    assert {"reason", "exit_code", "execution"} <= set(failed)
 
 
 def test_the_filters_wait_for_the_log_group(stack: Stack) -> None:
