@@ -52,6 +52,7 @@ def main() -> None:
         hosting,
         managed_policies,
         s3_requests,
+        service_requests,
     )
 
     class Handler(MotoRequestHandler):  # type: ignore[misc]  # moto is not checked
@@ -71,6 +72,7 @@ def main() -> None:
     hosting.install(options.directory / "endpoints", options.serving_python)
     managed_policies.install()
     s3_requests.install()
+    service_requests.install()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: _end(hosting.end_all))
     print(server.port, flush=True)
