@@ -474,6 +474,20 @@ def test_one_fault_of_a_request_does_not_hide_another() -> None:
     assert len(str(raised.value).splitlines()) == 2
 
 
+def test_a_step_of_another_pipeline_can_say_whose_it_is(config: PackageStepConfig) -> None:
+    step = builder(config, environment={"MIMS_PIPELINE": "churn-training"})
+    arguments = render(step.create_step("s3://models/churn/"))["Arguments"]
+    assert arguments["Environment"] == {"MIMS_PIPELINE": "churn-training"}
+
+
+def test_no_execution_is_in_what_the_cache_compares(config: PackageStepConfig) -> None:
+    source = UploadParameters().model_source()
+    step = builder(config, environment=source.environment).create_step(source.uri)
+    rendered = render(step, *source.parameters)
+    assert "Execution." in json.dumps(rendered)  # each writes to a place of its own
+    assert "Execution." not in cached_by(rendered)
+
+
 def cached_by(rendered: dict[str, Any]) -> str:
     """What SageMaker's cache compares of a processing step ("Caching pipeline steps")."""
     arguments = rendered["Arguments"]

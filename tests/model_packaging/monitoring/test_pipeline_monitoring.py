@@ -13,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
+from local_aws.log_filters import FilterPattern
 from model_packaging import (
     DeclaredParameters,
     ExistingPipeline,
@@ -353,7 +354,11 @@ def test_the_filters_read_fields_that_the_script_prints(
         [transformation] = item["MetricTransformations"]
         assert transformation["MetricNamespace"] == "ModelPackaging"
         assert transformation["Dimensions"] == [{"Key": "PipelineName", "Value": "$.pipeline"}]
-        assert line["pipeline"] == "churn"
+        told = FilterPattern(item["FilterPattern"])
+        assert told.matches(json.dumps(line))
+        # Every processing job of the account logs to the one group.
+        assert not told.matches(json.dumps(line | {"pipeline": "fraud"}))
+        assert not told.matches(json.dumps(line | {"pipeline": None}))
         value = transformation["MetricValue"]
         assert value == "1" or isinstance(line[value.removeprefix("$.")], (int, float))
     query = dashboard_of(stack)[-1]["properties"]["query"]
