@@ -141,6 +141,18 @@ def prod(once: Callable[[str, Make], Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def operated(once: Callable[[str, Make], Path]) -> Path:
+    """The assembly of the stage prod with a managed policy for its operators."""
+
+    def make(outdir: Path) -> None:
+        stages = json.loads((PROJECT / "cdk.json").read_text())["context"]["stages"]
+        prod = stages["prod"] | {"operators_policy": True}
+        synthesize(outdir, stage="prod", stages={"prod": prod})
+
+    return once("operated", make)
+
+
+@pytest.fixture(scope="session")
 def edited(once: Callable[[str, Make], Path]) -> Path:
     """The assembly of the default stage when a line of its inference script has changed."""
 
