@@ -51,6 +51,7 @@ def main() -> None:
         executions,
         hosting,
         managed_policies,
+        object_etags,
         s3_requests,
         service_requests,
     )
@@ -71,6 +72,7 @@ def main() -> None:
     executions.install(options.directory / "executions")
     hosting.install(options.directory / "endpoints", options.serving_python)
     managed_policies.install()
+    object_etags.install()
     s3_requests.install()
     service_requests.install()
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -110,6 +110,7 @@ class LocalS3Response(S3Response):  # type: ignore[misc]  # moto is not checked
             "x-amz-acl",
             "x-amz-server-side-encryption",
             "x-amz-server-side-encryption-aws-kms-key-id",
+            "x-amz-server-side-encryption-customer-algorithm",
         ):
             keys[f"s3:{header}"] = headers.get(header)
         return keys | {"s3:VersionId": query.get("versionId")}

@@ -97,12 +97,14 @@ class ModelPackagingStack(Stack):
         else:
             key = settings.customer_key
         kept = settings.bucket.delete_packages_after_days
+        deny = settings.bucket.deny_other_encryption and settings.trigger.kind != "training-job"
         artifacts = ArtifactBucket(
             self,
             "Artifacts",
             customer_key=key,
             keep_old_versions_for=Duration.days(settings.bucket.keep_old_versions_days),
             expire_after={PACKAGES: Duration.days(kept)} if kept else None,
+            models_prefix=settings.trigger.prefix if deny else None,
             access_logs=settings.bucket.access_logs,
             removal_policy=self._removal_policy,
         )

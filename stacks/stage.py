@@ -127,6 +127,9 @@ class Trigger(_Settings):
         enabled: Whether events start the pipeline.
         prefix: Beginning of the keys of uploads that count.
         suffix: End of the keys of uploads that count.
+        check_size: Whether an upload's size travels with its event, and the job refuses a model of
+            another one. No document of AWS says that a number of an event fills a pipeline
+            parameter, so it is your choice; the smoke test asks.
         training_prefix: Where training jobs write their models.
         training_job_name_prefix: Beginning of the names of training jobs that count. Required
             where they start the pipeline.
@@ -136,12 +139,13 @@ class Trigger(_Settings):
     enabled: StrictTruth = True
     prefix: Annotated[str, AfterValidator(upload_prefix)] = "models/"
     suffix: str = ".tar.gz"
+    check_size: StrictTruth = False
     training_prefix: Annotated[str, AfterValidator(key_prefix)] = "training/"
     training_job_name_prefix: Annotated[str, AfterValidator(job_name_prefix)] | None = None
 
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> "Trigger":
-        uploads = {"prefix", "suffix"}
+        uploads = {"prefix", "suffix", "check_size"}
         training = {"training_prefix", "training_job_name_prefix"}
         unused = {"upload": training, "training-job": uploads}.get(self.kind, set())
         if given := sorted(unused & self.model_fields_set):
@@ -173,11 +177,15 @@ class Bucket(_Settings):
         access_logs: Whether a second bucket keeps the server access logs.
         keep_old_versions_days: Days that an overwritten or deleted version stays.
         delete_packages_after_days: Age at which packages are deleted. Default: never.
+        deny_other_encryption: Whether, without a customer key, an upload of a model that asks for
+            another encryption than S3's own is denied: its ETag is then sure to be an MD5, and the
+            job compares the model with it.
     """
 
     access_logs: StrictTruth = True
     keep_old_versions_days: StrictInteger = Field(default=90, ge=1)
     delete_packages_after_days: StrictInteger | None = Field(default=None, ge=1)
+    deny_other_encryption: StrictTruth = True
 
 
 class Alarms(_Settings):

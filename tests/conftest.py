@@ -41,6 +41,7 @@ SHARED = {
     "tests/local_aws/test_failure_paths.py": "the deployment",
     "tests/local_aws/test_updates.py": "the deployment",
     "tests/local_aws/test_permissions.py": "the deployment",
+    "tests/local_aws/test_announced_models.py": "the deployment",
 }
 # What is begun first: a long file that is begun last would let the others wait for it.
 LONG = (
@@ -48,6 +49,7 @@ LONG = (
     "tests/local_aws/test_failure_paths.py",
     "tests/local_aws/test_updates.py",
     "tests/local_aws/test_permissions.py",
+    "tests/local_aws/test_announced_models.py",
     "tests/operations/test_demo.py",
     "tests/test_hermetic_synth.py",
     "tests/test_wheel.py",
@@ -65,6 +67,15 @@ LONG = (
     "tests/scripts/test_versions.py",
     "tests/stacks/test_model_packaging_stack.py",
 )
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name bytes by their argument: an archive's hold the time, and workers must name tests alike.
+
+    Returns:
+        None for what pytest names as well.
+    """
+    return argname if isinstance(val, bytes) else None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,13 +7,11 @@ else needs the permission is done): it must fail by the permission's name.
 import fnmatch
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
 
-from local_aws.cloud import ACCOUNT, REGION, LocalCloud
+from local_aws.cloud import ACCOUNT, REGION
 from local_aws.policy_evaluation import LOOPBACK, Request, Statement, is_allowed
-from tests.local_aws.conftest import STACK, Deployment
 from tests.local_aws.deployed_policies import Permission
 from tests.local_aws.operators import Operators
 from tests.local_aws.running_stage import ALARM, Stage
@@ -45,27 +43,8 @@ NOT_EXERCISED = {
 
 
 @pytest.fixture(scope="module")
-def dev_stage(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    return Stage(deployment.cloud, STACK, tmp_path_factory.mktemp("dev"))
-
-
-@pytest.fixture(scope="module")
-def prod_stage(
-    own_cloud: LocalCloud, operated: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Stage:
-    own_cloud.deploy(operated, STACK)
-    return Stage(own_cloud, f"{STACK}-prod", tmp_path_factory.mktemp("prod"))
-
-
-@pytest.fixture(scope="module")
 def operators(prod_stage: Stage) -> Operators:
     return Operators(prod_stage, "prod")
-
-
-@pytest.fixture(params=["dev", "prod"])
-def stage(request: pytest.FixtureRequest) -> Stage:
-    found: Stage = request.getfixturevalue(f"{request.param}_stage")
-    return found
 
 
 def exercise(stage: Stage, permission: Permission) -> Callable[[], str | None]:

@@ -30,14 +30,14 @@ def job(bench, monkeypatch):
 def test_a_failure_names_the_models_key(bench, run, job):
     bench.put_model(b"no archive")
     result = run()
-    assert result.message.startswith(f"{URI}: 'model.tar.gz' is no archive")
+    assert result.message.startswith(f"{URI}: the model 'model.tar.gz' is no tar archive")
     assert result.event["reason"] == result.message
     assert f"mims_package: error: {result.message}" in result.stderr
 
 
 def test_a_failure_without_a_job_names_what_it_has(bench, run):
     bench.put_model(b"no archive")
-    assert run().message.startswith("'model.tar.gz' is no archive")
+    assert run().message.startswith("the model 'model.tar.gz' is no tar archive")
 
 
 def test_a_wrong_command_line_names_the_model_too(bench, run, job):
@@ -71,8 +71,8 @@ def test_the_longest_key_leaves_room_for_the_reason(bench, run, job):
     message = run().message
     assert message.startswith("s3://bucket/models/ää")
     assert "…" in message
-    assert "ää/model.tar.gz: 'model.tar.gz' is no archive" in message
-    assert message.endswith("plain tar do as well)")
+    assert "ää/model.tar.gz: the model 'model.tar.gz' is no tar archive" in message
+    assert message.endswith("to package the loose files below it")
 
 
 def test_a_key_that_can_not_be_printed_is_escaped(bench, run, job):
@@ -104,4 +104,4 @@ def test_a_job_that_no_pipeline_started_has_no_execution(bench, run, job, monkey
 def test_what_is_no_request_is_no_fault_of_its_own(bench, run, text):
     bench.job_config_file.write_text(text)
     bench.put_model(b"no archive")
-    assert run().message.startswith("'model.tar.gz' is no archive")
+    assert run().message.startswith("the model 'model.tar.gz' is no tar archive")
