@@ -15,10 +15,14 @@ from operations.executions import (
     status,
     verify,
 )
+from operations.review import command as review
+from operations.review import show
 
 COMMANDS = {
     "demo": demo,
     "findings": findings,
+    "review": review,
+    "show": show,
     "start": start,
     "status": status,
     "failures": failures,

@@ -41,6 +41,7 @@ SHARED = {
     "tests/local_aws/test_failure_paths.py": "the deployment",
     "tests/local_aws/test_updates.py": "the deployment",
     "tests/local_aws/test_permissions.py": "the deployment",
+    "tests/local_aws/test_review_of_deployed.py": "the deployment",
     "tests/local_aws/test_announced_models.py": "the deployment",
 }
 # What is begun first: a long file that is begun last would let the others wait for it.
@@ -49,6 +50,7 @@ LONG = (
     "tests/local_aws/test_failure_paths.py",
     "tests/local_aws/test_updates.py",
     "tests/local_aws/test_permissions.py",
+    "tests/local_aws/test_review_of_deployed.py",
     "tests/local_aws/test_announced_models.py",
     "tests/operations/test_demo.py",
     "tests/test_hermetic_synth.py",

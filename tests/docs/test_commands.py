@@ -70,6 +70,14 @@ def test_a_command_that_cannot_work_is_found(wrong: str, why: str, folder: Path)
     assert why in str(caught.value)
 
 
-def test_a_flag_that_a_command_does_not_have_is_found() -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "python -m operations redrive QUEUE_URL --at-once",
+        "make review FORMAT=html",
+        "make review ARGS=--quickly",
+    ],
+)
+def test_a_flag_that_a_command_does_not_have_is_found(wrong: str) -> None:
     with pytest.raises(SystemExit):
-        check(["python", "-m", "operations", "redrive", "QUEUE_URL", "--at-once"])
+        check(wrong.split())
