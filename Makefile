@@ -39,6 +39,10 @@ help:  ## List the tasks
 demo: setup  ## Package and serve a model on the local AWS (MODEL= SCRIPTS= REQUEST= REQUIREMENTS= STAGE=)
 	@python -m operations demo $(call given,model,MODEL) $(call given,scripts,SCRIPTS) $(call given,request,REQUEST) $(call given,requirements,REQUIREMENTS) $(call given,stage,STAGE)
 
+.PHONY: local
+local: setup  ## Keep a local AWS running, with a stage deployed, until Ctrl-C (STAGE=prod PORT=4577)
+	@python -m operations local $(if $(STAGE),--stage "$(STAGE)") $(if $(PORT),--port "$(PORT)")
+
 .PHONY: test
 test: setup  ## Run all tests (COVERAGE=1 to measure branch coverage, which may not fall)
 	@pytest -n 2 --dist loadfile $(if $(COVERAGE),--cov --cov-report=term) $(ARGS)
@@ -132,6 +136,10 @@ OF_STAGE = $(if $(STAGE),--stage "$(STAGE)") $(ARGS)
 .PHONY: start
 start: setup  ## Package a model that is in S3, and follow it (MODEL=s3://…; your AWS credentials)
 	@$(OPERATIONS) start "$(MODEL)" $(OF_STAGE)
+
+.PHONY: smoke
+smoke: setup  ## Try a deployed stage with small models, and clean up (ENDPOINT=1 ROLE=arn; your AWS credentials)
+	@$(OPERATIONS) smoke $(if $(ENDPOINT),--endpoint) $(if $(ROLE),--role "$(ROLE)") $(OF_STAGE)
 
 .PHONY: status
 status: setup  ## List the latest executions (your AWS credentials)

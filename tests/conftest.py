@@ -43,6 +43,8 @@ SHARED = {
     "tests/local_aws/test_permissions.py": "the deployment",
     "tests/local_aws/test_review_of_deployed.py": "the deployment",
     "tests/local_aws/test_announced_models.py": "the deployment",
+    "tests/operations/test_local.py": "the desk",
+    "tests/operations/test_smoke.py": "the desk",
 }
 # What is begun first: a long file that is begun last would let the others wait for it.
 LONG = (
@@ -53,6 +55,8 @@ LONG = (
     "tests/local_aws/test_review_of_deployed.py",
     "tests/local_aws/test_announced_models.py",
     "tests/operations/test_demo.py",
+    "tests/operations/test_smoke.py",
+    "tests/operations/test_local.py",
     "tests/test_hermetic_synth.py",
     "tests/test_wheel.py",
     "tests/scripts/test_faults.py",

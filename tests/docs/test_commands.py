@@ -49,6 +49,7 @@ def test_the_commands_in_a_pages_text_are_true(page: Path) -> None:
         ("make bench BENCH_TB=1", "make bench does not read BENCH_TB"),
         ("make deploy | tee log", "write one command a line"),
         ("curl https://example.com", "no rule checks curl"),
+        ("source .local/env.sh", "nothing writes ['.local/env.sh']"),
         ("python -m http.server", "no rule checks -m http.server"),
         ("python -m operations undo", "operations has no undo"),
         ("python scripts/packager --check nothing.tar.gz", "nothing.tar.gz"),
