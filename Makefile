@@ -5,6 +5,10 @@ STACK ?= ModelPackaging
 # A stage of cdk.json, for demo, synth, diff, deploy, destroy and findings. Default: cdk.json's.
 STAGE ?=
 CONTEXT := $(if $(STAGE),-c stage=$(STAGE))
+# Each stage has an assembly of its own; by itself, the CDK CLI writes any stage's to cdk.out.
+OWN_STAGE = $(or $(STAGE),$(shell sed -n 's/^    "stage": "\(.*\)",$$/\1/p' cdk.json))
+ASSEMBLY = cdk.out/$(OWN_STAGE)
+OF_APP = $(CONTEXT) --output $(ASSEMBLY) $(ARGS)
 # A program's option, if its variable is set.
 given = $(if $($(2)),--$(1) "$($(2))")
 SHELL := /bin/bash
@@ -35,6 +39,10 @@ help:  ## List the tasks
 demo: setup  ## Package and serve a model on the local AWS (MODEL= SCRIPTS= REQUEST= REQUIREMENTS= STAGE=)
 	@python -m operations demo $(call given,model,MODEL) $(call given,scripts,SCRIPTS) $(call given,request,REQUEST) $(call given,requirements,REQUIREMENTS) $(call given,stage,STAGE)
 
+.PHONY: local
+local: setup  ## Keep a local AWS running, with a stage deployed, until Ctrl-C (STAGE=prod PORT=4577)
+	@python -m operations local $(if $(STAGE),--stage "$(STAGE)") $(if $(PORT),--port "$(PORT)")
+
 .PHONY: test
 test: setup  ## Run all tests (COVERAGE=1 to measure branch coverage, which may not fall)
 	@pytest -n 2 --dist loadfile $(if $(COVERAGE),--cov --cov-report=term) $(ARGS)
@@ -52,8 +60,8 @@ hooks: setup  ## Run `make quick` before each of your commits
 	@pre-commit install
 
 .PHONY: snapshots
-snapshots: setup  ## Accept the template and the definition as they are now
-	@pytest tests/stacks --snapshot-update
+snapshots: setup  ## Accept the template, the definition and the reviews as they are now
+	@pytest tests/stacks tests/operations/review/formats/test_told.py --snapshot-update
 
 .PHONY: schema
 schema: setup  ## Write the JSON schema of the settings, and their table in docs/settings.md
@@ -83,6 +91,10 @@ bench: setup  ## Compare the packaging script with the usual ways (BENCH_GB=10 f
 bench-synth: setup  ## Compare a synth with one of an empty app with the same flags, in CPU seconds
 	@python benchmarks/synth.py
 
+.PHONY: bench-review
+bench-review: setup  ## Compare a review with a repeated synth, in CPU and clock seconds
+	@python benchmarks/review.py
+
 .PHONY: lint
 lint: setup  ## Check style and types
 	@ruff check .
@@ -90,9 +102,20 @@ lint: setup  ## Check style and types
 	@mypy
 
 .PHONY: synth
-synth: setup  ## Write the CloudFormation template to cdk.out
-	@cdk synth --quiet $(CONTEXT) $(ARGS)
-	@echo "cdk.out/$(STACK).template.json"
+synth: setup  ## Write the CloudFormation template to cdk.out/STAGE
+	@cdk synth --quiet $(OF_APP)
+	@echo "$(ASSEMBLY)/$(STACK).template.json"
+
+# Another exit code than 0 is a fault to make; that something changes is none.
+REVIEW_OF = $(call given,stage,STAGE) $(call given,format,FORMAT) $(call given,fail-on,FAIL_ON) $(if $(MASK),--mask) $(ARGS)
+
+.PHONY: review
+review: setup  ## Tell what changes since BASE, or since what is deployed (DEPLOYED=1, your AWS credentials)
+	@python -m operations review $(call given,base,BASE) $(if $(DEPLOYED),--deployed) $(REVIEW_OF) || exit $$(($$? == 1 ? 0 : $$?))
+
+.PHONY: show
+show: setup  ## Show the pipeline's definition, the roles and the trigger, in words (STAGE=prod)
+	@python -m operations show $(call given,stage,STAGE) $(ARGS)
 
 .PHONY: bootstrap
 bootstrap: setup  ## Prepare an account and region for the CDK, once (your AWS credentials)
@@ -100,15 +123,15 @@ bootstrap: setup  ## Prepare an account and region for the CDK, once (your AWS c
 
 .PHONY: diff
 diff: setup  ## Compare with what is deployed (your AWS credentials)
-	@cdk diff $(STACK) $(CONTEXT) $(ARGS)
+	@cdk diff $(STACK) $(OF_APP)
 
 .PHONY: deploy
 deploy: setup  ## Deploy to AWS (your AWS credentials; STAGE=prod)
-	@cdk deploy $(STACK) $(CONTEXT) $(ARGS)
+	@cdk deploy $(STACK) $(OF_APP)
 
 .PHONY: destroy
 destroy: setup  ## Delete the stack from AWS (your AWS credentials)
-	@cdk destroy $(STACK) $(CONTEXT) $(ARGS)
+	@cdk destroy $(STACK) $(OF_APP)
 
 # What is asked of a deployed stage. `python -m operations COMMAND --help` tells more.
 OPERATIONS = python -m operations
@@ -117,6 +140,10 @@ OF_STAGE = $(if $(STAGE),--stage "$(STAGE)") $(ARGS)
 .PHONY: start
 start: setup  ## Package a model that is in S3, and follow it (MODEL=s3://…; your AWS credentials)
 	@$(OPERATIONS) start "$(MODEL)" $(OF_STAGE)
+
+.PHONY: smoke
+smoke: setup  ## Try a deployed stage with small models, and clean up (ENDPOINT=1 ROLE=arn; your AWS credentials)
+	@$(OPERATIONS) smoke $(if $(ENDPOINT),--endpoint) $(if $(ROLE),--role "$(ROLE)") $(OF_STAGE)
 
 .PHONY: status
 status: setup  ## List the latest executions (your AWS credentials)

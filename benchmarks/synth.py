@@ -53,7 +53,7 @@ with contextlib.suppress(Exception):
 """
 
 
-def cpu_seconds(*command: str, outdir: Path, context: dict[str, Any]) -> float:
+def cpu_seconds(*command: str, outdir: Path, context: dict[str, Any], expect: int = 0) -> float:
     """CPU seconds, user's and system's, of a process and all of its descendants."""
     environment = {
         **os.environ,
@@ -70,7 +70,7 @@ def cpu_seconds(*command: str, outdir: Path, context: dict[str, Any]) -> float:
         check=False,
     )
     reap_orphans()
-    if run.returncode:
+    if run.returncode != expect:
         sys.exit(run.stdout + run.stderr)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -58,7 +58,9 @@ class LocalBucket(models.FakeBucket):  # type: ignore[misc]  # moto is not check
             context_is_complete=False,
             owner=self.account_id,
         )
-        if is_allowed(anyone, resource=self.statements()):
+        # What only denies may speak of headers, which nobody knows here; it allows nothing.
+        allowing = [one for one in self.statements() if one["Effect"] == "Allow"]
+        if is_allowed(anyone, resource=allowing) and is_allowed(anyone, resource=self.statements()):
             return PermissionResult.PERMITTED
         return PermissionResult.NEUTRAL
 

@@ -27,11 +27,15 @@ class LocalCloud:
     Attributes:
         endpoint: URL that every service answers on.
         directory: Folder of everything that it writes.
+        account: Id of the account.
+        region: The region.
         environment: Environment for a process that is to talk to it and to nothing else.
     """
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, account: str, region: str) -> None:
         self.directory = directory
+        self.account = account
+        self.region = region
         self._clients: dict[str, Any] = {}
         self._making_a_client = (
             threading.Lock()
@@ -42,8 +46,8 @@ class LocalCloud:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -67,7 +71,7 @@ class LocalCloud:
         return boto3.Session(
             aws_access_key_id="local",
             aws_secret_access_key="local",
-            region_name=REGION,
+            region_name=self.region,
             botocore_session=botocore.session.Session(session_vars=own_settings),
         ).client(
             service,
@@ -95,7 +99,9 @@ class LocalCloud:
     def bootstrap(self) -> str:
         """Run ``cdk bootstrap`` for the account and region of the local AWS."""
         # From a folder without cdk.json, or the CLI would synthesize the app first.
-        return self.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", directory=self.directory)
+        return self.cdk(
+            "bootstrap", f"aws://{self.account}/{self.region}", directory=self.directory
+        )
 
     def deploy(self, assembly: Path, stack: str, *options: str) -> str:
         """Run ``cdk deploy`` for a synthesized stack."""
@@ -137,13 +143,23 @@ class LocalCloud:
 
 
 @contextmanager
-def local_cloud(directory: Path, serving_python: Path | None = None) -> Iterator[LocalCloud]:
+def local_cloud(
+    directory: Path,
+    serving_python: Path | None = None,
+    *,
+    port: int = 0,
+    account: str = ACCOUNT,
+    region: str = REGION,
+) -> Iterator[LocalCloud]:
     """Start a local AWS, and end it with the block, whatever happens in it.
 
     Args:
         directory: Empty or missing folder for everything that it writes.
         serving_python: Interpreter of the environment that endpoints serve models in, with
             ``sagemaker-inference`` and ``multi-model-server``. Default: ours.
+        port: Where it listens. Default: any port that is free.
+        account: Id of its account.
+        region: Its region.
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -152,11 +168,12 @@ def local_cloud(directory: Path, serving_python: Path | None = None) -> Iterator
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "local_aws.emulator"),
-                *("--directory", str(directory), "--region", REGION),
+                *("--directory", str(directory), "--region", region),
+                *("--port", str(port)),
                 *(("--serving-python", str(serving_python)) if serving_python else ()),
             ],
             cwd=CHECKOUT,
-            env=isolated_environment(directory),
+            env=isolated_environment(directory) | {"MOTO_ACCOUNT_ID": account},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -167,6 +184,6 @@ def local_cloud(directory: Path, serving_python: Path | None = None) -> Iterator
         line = process.stdout.readline()
         if not line.strip().isdigit():
             raise RuntimeError(f"the local AWS did not start; see {log}")
-        yield LocalCloud(directory, int(line))
+        yield LocalCloud(directory, int(line), account, region)
     finally:
         end(process)

@@ -1,4 +1,4 @@
-"""The local AWS as a process: moto on a free loopback port, with its gaps filled.
+"""The local AWS as a process: moto on a loopback port, with its gaps filled.
 
 Prints one line, the port, when it is ready. Ends when its standard input ends, so that it can't
 outlive whoever started it.
@@ -20,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--directory", type=Path, required=True, help="folder for what runs")
     parser.add_argument("--region", required=True)
+    parser.add_argument("--port", type=int, default=0, help="default: any that is free")
     parser.add_argument(
         "--serving-python",
         type=Path,
@@ -28,6 +29,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("local_aws").setLevel(logging.INFO)  # what happens, for who follows the log
 
     # moto reads these when it is imported.
     os.environ |= {
@@ -45,13 +47,16 @@ def main() -> None:
 
     from local_aws import (
         alarm_actions,
+        alarm_states,
         bucket_policies,
         cloudformation,
         event_delivery,
         executions,
         hosting,
         managed_policies,
+        object_etags,
         s3_requests,
+        service_requests,
     )
 
     class Handler(MotoRequestHandler):  # type: ignore[misc]  # moto is not checked
@@ -61,7 +66,9 @@ def main() -> None:
                 super().log_request(code, size)
 
     application = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler)
+    server = make_server(
+        "127.0.0.1", options.port, application, threaded=True, request_handler=Handler
+    )
     os.environ["AWS_ENDPOINT_URL"] = f"http://localhost:{server.port}"
     alarm_actions.install()
     bucket_policies.install()
@@ -70,7 +77,10 @@ def main() -> None:
     executions.install(options.directory / "executions")
     hosting.install(options.directory / "endpoints", options.serving_python)
     managed_policies.install()
+    object_etags.install()
     s3_requests.install()
+    service_requests.install()
+    alarm_states.install()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: _end(hosting.end_all))
     print(server.port, flush=True)

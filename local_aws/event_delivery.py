@@ -20,6 +20,7 @@ from moto.events import urls
 from moto.events.models import EventPattern, EventsBackend, events_backends
 from moto.events.responses import EventsHandler
 from moto.s3 import notifications
+from moto.s3.models import s3_backends
 
 from local_aws.authorization import (
     AccessDeniedError,
@@ -31,6 +32,7 @@ from local_aws.metrics import EVENTS_NAMESPACE, count
 from local_aws.moto_seams import OwnBackend, replace, use_backend, use_responses
 from local_aws.policy_evaluation import statements
 from local_aws.rule_targets import pipeline_parameters
+from local_aws.service_requests import AsksForRules
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ Event = dict[str, Any]
 
 _SERVICE = "events.amazonaws.com"
 
+_TAGS_PUT = notifications.S3NotificationEvent.OBJECT_TAGGING_PUT_EVENT.value
 # The API call that S3 names as the reason of an "Object Created" event.
 _REASONS = {
     "CompleteMultipartUpload": "CompleteMultipartUpload",
@@ -82,8 +85,8 @@ class LocalEventsBackend(OwnBackend, EventsBackend):  # type: ignore[misc]  # mo
         return answers
 
 
-class LocalEventsResponse(EventsHandler):  # type: ignore[misc]  # moto is not checked
-    """moto's, with the action that it lacks."""
+class LocalEventsResponse(AsksForRules, EventsHandler):  # type: ignore[misc]  # not checked
+    """moto's, which asks IAM, with the action that it lacks."""
 
     def test_event_pattern(self) -> Any:
         """``TestEventPattern``."""
@@ -97,6 +100,9 @@ def _now() -> datetime.datetime:
 
 
 def _send_object_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+    tags = s3_backends[account_id][bucket.partition].get_object_tagging(key)["Tags"]
+    if event_name == _TAGS_PUT and not tags:
+        return  # moto sets the tags of each upload, also where there are none
     now = _now()
     event: Event = {
         "version": "0",
@@ -135,11 +141,17 @@ def deliver(account_id: str, event: Event) -> None:
         event: The event, as EventBridge passes it.
     """
     backend = events_backends[account_id][event["region"]]
-    for bus in list(backend.event_buses.values()):
-        for rule in list(bus.rules.values()):
-            if rule.state == "ENABLED" and rule.event_pattern.matches_event(event):
-                for target in list(rule.targets):
-                    _deliver_to(rule, target, event)
+    matching = [
+        rule
+        for bus in list(backend.event_buses.values())
+        for rule in list(bus.rules.values())
+        if rule.state == "ENABLED" and rule.event_pattern.matches_event(event)
+    ]
+    rules = ", ".join(f"the rule {rule.name}" for rule in matching) or "no rule"
+    logger.info("%s %s: %s matches", event["detail-type"], _about(event), rules)
+    for rule in matching:
+        for target in list(rule.targets):
+            _deliver_to(rule, target, event)
 
 
 def _deliver_to(rule: Any, target: Mapping[str, Any], event: Event) -> None:
@@ -156,7 +168,17 @@ def _deliver_to(rule: Any, target: Mapping[str, Any], event: Event) -> None:
         _fail(rule, target, event, type(fault).__name__, str(fault))
 
 
+def _about(event: Event) -> str:
+    """What an event is about, for people."""
+    detail = event["detail"]
+    try:
+        return f"s3://{detail['bucket']['name']}/{detail['object']['key']}"
+    except (KeyError, TypeError):
+        return ", ".join(event["resources"]) or event["source"]
+
+
 def _fail(rule: Any, target: Mapping[str, Any], event: Event, code: str, message: str) -> None:
+    logger.info("the rule %s could not start %s: %s: %s", rule.name, target["Arn"], code, message)
     names = ["FailedInvocations"]
     if arn := target.get("DeadLetterConfig", {}).get("Arn"):
         sent = _send_dead_letter(rule, arn, target, event, code, message)

@@ -121,12 +121,16 @@ class LocalS3Response(S3Response):  # type: ignore[misc]  # moto is not checked
             "x-amz-acl",
             "x-amz-server-side-encryption",
             "x-amz-server-side-encryption-aws-kms-key-id",
+            "x-amz-server-side-encryption-customer-algorithm",
         ):
             keys[f"s3:{header}"] = headers.get(header)
         return keys | {"s3:VersionId": query.get("versionId")}
 
     def _authorize_reading(self, caller: Caller, bucket: Any, key: str) -> None:
         found = self.backend.get_object(bucket.name, key, version_id=self._query.get("versionId"))
+        if found is None:
+            # Only who may list learns that there is none ("GetObject", "HeadObject": Permissions).
+            self._authorize(caller, "ListBucket", bucket.name, None)
         if found is not None and found.encryption == "aws:kms" and found.kms_key_id:
             self._authorize_key(caller, "kms:Decrypt", found.kms_key_id)
 

@@ -8,6 +8,14 @@ from local_aws.identities import PARTITION, Caller
 
 _Needed = tuple[str, str, Context]  # action, resource, condition keys
 
+_OF_AN_EXECUTION = (
+    "DescribePipelineDefinitionForExecution",
+    "DescribePipelineExecution",
+    "ListPipelineExecutionSteps",
+    "ListPipelineParametersForExecution",
+    "StopPipelineExecution",
+)
+
 
 class Resources:
     """SageMaker's resources in an account and region, by the names that requests give."""
@@ -49,9 +57,9 @@ def authorize_request(
 
 def _needed(action: str, request: Mapping[str, Any], resources: Resources) -> Iterator[_Needed]:
     """What an action needs: "Actions, resources, and condition keys for Amazon SageMaker"."""
-    if action == "StartPipelineExecution":
+    if action in ("StartPipelineExecution", "ListPipelineExecutions"):
         yield f"sagemaker:{action}", resources.pipeline(request["PipelineName"]), {}
-    elif action == "StopPipelineExecution":
+    elif action in _OF_AN_EXECUTION:
         yield f"sagemaker:{action}", request["PipelineExecutionArn"], {}
     elif action in ("DescribeProcessingJob", "StopProcessingJob"):
         job = resources.processing_job(request["ProcessingJobName"])

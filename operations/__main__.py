@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from operations import demo, findings
+from operations import demo, findings, local
 from operations.executions import (
     cancel,
     failures,
@@ -15,10 +15,17 @@ from operations.executions import (
     status,
     verify,
 )
+from operations.review import command as review
+from operations.review import show
+from operations.smoke import command as smoke
 
 COMMANDS = {
     "demo": demo,
     "findings": findings,
+    "review": review,
+    "show": show,
+    "local": local,
+    "smoke": smoke,
     "start": start,
     "status": status,
     "failures": failures,

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,7 +15,9 @@ PROGRAM = "SAGEMAKER_PROGRAM"
 SUBMIT_DIRECTORY = "SAGEMAKER_SUBMIT_DIRECTORY"
 CODE = "/opt/ml/model/code"
 
-_INSTANCE_TYPE = "ml.m5.large"
+ON_AN_INSTANCE = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+# It costs what requests cost, and nothing between them.
+SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1}}
 _VARIANT = "AllTraffic"
 # In a traceback of AWS's serving toolkit: what failed is the model's loading, not its prediction.
 _LOADING = "in validate_and_initialize"
@@ -60,7 +63,15 @@ class HostedModel:
         self._undo: list[Callable[[], None]] = []
         self.name = name
 
-    def create(self, package: str, *, role: str, image: str, entry_point: str) -> None:
+    def create(
+        self,
+        package: str,
+        *,
+        role: str,
+        image: str,
+        entry_point: str,
+        where: Mapping[str, Any] = ON_AN_INSTANCE,
+    ) -> None:
         """Begin to bring a package into service.
 
         Args:
@@ -68,6 +79,7 @@ class HostedModel:
             role: ARN of the role that hosting takes; it must be allowed to read the package.
             image: The container's image.
             entry_point: Script below ``code/``.
+            where: What serves it: the part of a production variant that says so.
         """
         sagemaker, name = self._sagemaker, self.name
         sagemaker.create_model(
@@ -82,25 +94,21 @@ class HostedModel:
         self._undo.append(lambda: sagemaker.delete_model(ModelName=name))
         sagemaker.create_endpoint_config(
             EndpointConfigName=name,
-            ProductionVariants=[
-                {
-                    "VariantName": _VARIANT,
-                    "ModelName": name,
-                    "InstanceType": _INSTANCE_TYPE,
-                    "InitialInstanceCount": 1,
-                }
-            ],
+            ProductionVariants=[{"VariantName": _VARIANT, "ModelName": name, **where}],
         )
         self._undo.append(lambda: sagemaker.delete_endpoint_config(EndpointConfigName=name))
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
         self._undo.append(lambda: sagemaker.delete_endpoint(EndpointName=name))
 
-    def wait(self, tell: Callable[[str], None], seconds: float) -> None:
+    def wait(
+        self, tell: Callable[[str], None], seconds: float, seconds_between: float = 0.1
+    ) -> None:
         """Wait until the endpoint is in service.
 
         Args:
             tell: Told the endpoint's status.
             seconds: How long to wait.
+            seconds_between: How often to look.
 
         Raises:
             HostingError: It failed, or took too long; with what the container printed last.
@@ -116,7 +124,7 @@ class HostedModel:
                 printed = _last_error("\n".join(self.log()))
                 reason = endpoint["FailureReason"]
                 raise HostingError(f"{reason} It printed: {printed}" if printed else reason)
-            time.sleep(0.1)
+            time.sleep(seconds_between)
         raise HostingError(f"the endpoint {self.name} is not in service after {seconds:.0f} s")
 
     def ask(self, request: ModelRequest) -> tuple[bytes, str]:
@@ -154,9 +162,15 @@ class HostedModel:
         return [event["message"] for event in events]
 
     def delete(self) -> None:
-        """Delete all that ``create`` has made."""
-        while self._undo:
-            self._undo.pop()()
+        """Delete all that ``create`` has made.
+
+        Raises:
+            ClientError: Something can't be deleted; what can be is deleted all the same.
+        """
+        with ExitStack() as undo:
+            for delete in self._undo:
+                undo.callback(delete)
+            self._undo = []
 
 
 def _last_error(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from model_packaging.step.s3_location import S3Location
 
 # "CreateModel API: Execution Role Permissions", in "How to use SageMaker AI execution roles".
-_TO_RUN = (
+TO_RUN = (
     "cloudwatch:PutMetricData",
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
@@ -61,7 +61,7 @@ def statements(s3: Any, *packages: str) -> list[dict[str, Any]]:
     keys = sorted({head["SSEKMSKeyId"] for head in heads if "SSEKMSKeyId" in head})
     read = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": objects}
     decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": keys}
-    run = {"Effect": "Allow", "Action": list(_TO_RUN), "Resource": "*"}
+    run = {"Effect": "Allow", "Action": list(TO_RUN), "Resource": "*"}
     return [read, *([decrypt] if keys else []), run]
 
 

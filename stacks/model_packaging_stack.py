@@ -20,6 +20,7 @@ from constructs import Construct
 
 from model_packaging import (
     ArtifactBucket,
+    OperatorsPolicy,
     PackagingPipeline,
     PipelineMonitoring,
     PipelineTrigger,
@@ -78,6 +79,7 @@ class ModelPackagingStack(Stack):
         self.pipeline = self._build_pipeline()
         self.trigger = self._build_trigger()
         self.monitoring = self._build_monitoring()
+        self._build_operators_policy()
         self._set_permissions_boundary()
         # Last, where templates of earlier versions have them.
         for name, told, description in self._outputs:
@@ -95,12 +97,14 @@ class ModelPackagingStack(Stack):
         else:
             key = settings.customer_key
         kept = settings.bucket.delete_packages_after_days
+        deny = settings.bucket.deny_other_encryption and settings.trigger.kind != "training-job"
         artifacts = ArtifactBucket(
             self,
             "Artifacts",
             customer_key=key,
             keep_old_versions_for=Duration.days(settings.bucket.keep_old_versions_days),
             expire_after={PACKAGES: Duration.days(kept)} if kept else None,
+            models_prefix=settings.trigger.prefix if deny else None,
             access_logs=settings.bucket.access_logs,
             removal_policy=self._removal_policy,
         )
@@ -216,12 +220,29 @@ class ModelPackagingStack(Stack):
             log_group=log_group,
             topic=topic,
             topic_key=None if topic else self.artifacts.encryption_key,
+            runbook=alarms.runbook,
             removal_policy=self._removal_policy,
         )
         for address in alarms.emails:
             monitoring.topic.add_subscription(subscriptions.EmailSubscription(address))
         self._tell("DashboardUrl", monitoring.dashboard_url, "The dashboard.")
         return monitoring
+
+    def _build_operators_policy(self) -> None:
+        if not self._settings.operators_policy:
+            return
+        operators = OperatorsPolicy(
+            self,
+            "Operators",
+            pipeline=self.pipeline,
+            trigger=self.trigger,
+            key=self.artifacts.encryption_key,
+        )
+        self._tell(
+            "OperatorsPolicyArn",
+            operators.policy.managed_policy_arn,
+            "Attach it to who runs the stage's commands.",
+        )
 
     def _build_log_group(self) -> logs.ILogGroup | None:
         if self._settings.log_retention is None:

@@ -18,6 +18,7 @@ from pydantic import (
 
 from model_packaging.models.model_objects import overlap
 from model_packaging.models.training_job import MODEL_SUFFIX
+from model_packaging.monitoring.alarms import RUNBOOK
 from model_packaging.step import InvalidConfigError, PackageStepConfig
 from model_packaging.step.sdk.sklearn_image import require_region
 from model_packaging.step.service_model import closest
@@ -126,6 +127,9 @@ class Trigger(_Settings):
         enabled: Whether events start the pipeline.
         prefix: Beginning of the keys of uploads that count.
         suffix: End of the keys of uploads that count.
+        check_size: Whether an upload's size travels with its event, and the job refuses a model of
+            another one. No document of AWS says that a number of an event fills a pipeline
+            parameter, so it is your choice; the smoke test asks.
         training_prefix: Where training jobs write their models.
         training_job_name_prefix: Beginning of the names of training jobs that count. Required
             where they start the pipeline.
@@ -135,12 +139,13 @@ class Trigger(_Settings):
     enabled: StrictTruth = True
     prefix: Annotated[str, AfterValidator(upload_prefix)] = "models/"
     suffix: str = ".tar.gz"
+    check_size: StrictTruth = False
     training_prefix: Annotated[str, AfterValidator(key_prefix)] = "training/"
     training_job_name_prefix: Annotated[str, AfterValidator(job_name_prefix)] | None = None
 
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> "Trigger":
-        uploads = {"prefix", "suffix"}
+        uploads = {"prefix", "suffix", "check_size"}
         training = {"training_prefix", "training_job_name_prefix"}
         unused = {"upload": training, "training-job": uploads}.get(self.kind, set())
         if given := sorted(unused & self.model_fields_set):
@@ -172,11 +177,15 @@ class Bucket(_Settings):
         access_logs: Whether a second bucket keeps the server access logs.
         keep_old_versions_days: Days that an overwritten or deleted version stays.
         delete_packages_after_days: Age at which packages are deleted. Default: never.
+        deny_other_encryption: Whether, without a customer key, an upload of a model that asks for
+            another encryption than S3's own is denied: its ETag is then sure to be an MD5, and the
+            job compares the model with it.
     """
 
     access_logs: StrictTruth = True
     keep_old_versions_days: StrictInteger = Field(default=90, ge=1)
     delete_packages_after_days: StrictInteger | None = Field(default=None, ge=1)
+    deny_other_encryption: StrictTruth = True
 
 
 class Alarms(_Settings):
@@ -187,6 +196,8 @@ class Alarms(_Settings):
         topic_arn: An existing topic instead of one that is made, without subscriptions.
         duration_share: Share of the longest runtime from which on a job raises an alarm.
         days_without_execution: Days without an execution that raise an alarm. Default: none do.
+        runbook: What the name of an alarm's page comes after, in the alarm's description. Default:
+            where this project has them.
     """
 
     emails: tuple[Annotated[str, _matches(r"[^@\s]+@[^@\s]+", "an e-mail address")], ...] = ()
@@ -202,6 +213,12 @@ class Alarms(_Settings):
     ) = None
     duration_share: StrictNumber = Field(default=0.8, gt=0, le=1)
     days_without_execution: StrictInteger | None = Field(default=None, ge=1, le=7)
+    runbook: Annotated[
+        str,
+        _matches(
+            r"\S{1,500}/", "where pages are; write 'https://wiki.example.com/runbook/', ending so"
+        ),
+    ] = RUNBOOK
 
     @model_validator(mode="after")
     def _topic_has_its_own_subscriptions(self) -> "Alarms":
@@ -280,6 +297,8 @@ class StageSettings(_Settings):
             `cdk bootstrap` made, whose policy lets everybody of the account read.
         permissions_boundary: Managed policy that bounds every role of the stack, by its name or
             ARN. Default: none.
+        operators_policy: Whether to make a managed policy for the people who run the stage: what
+            the commands need. Default: they have permissions of their own.
         bucket: The artifact bucket.
         sizes: The packaging job's instance.
         packaging: Further settings of the packaging step: what ``PackageStepConfig`` takes, but for
@@ -312,6 +331,7 @@ class StageSettings(_Settings):
     customer_key: Annotated[bool | str, PlainValidator(_customer_key)] = True
     bootstrap_key: Annotated[str, AfterValidator(_bootstrap_key)] | None = None
     permissions_boundary: Annotated[str, AfterValidator(_boundary)] | None = None
+    operators_policy: StrictTruth = False
     bucket: Bucket = Bucket()
     sizes: Sizes = Sizes()
     packaging: dict[str, Any] = {}

@@ -41,6 +41,10 @@ SHARED = {
     "tests/local_aws/test_failure_paths.py": "the deployment",
     "tests/local_aws/test_updates.py": "the deployment",
     "tests/local_aws/test_permissions.py": "the deployment",
+    "tests/local_aws/test_review_of_deployed.py": "the deployment",
+    "tests/local_aws/test_announced_models.py": "the deployment",
+    "tests/operations/test_local.py": "the desk",
+    "tests/operations/test_smoke.py": "the desk",
 }
 # What is begun first: a long file that is begun last would let the others wait for it.
 LONG = (
@@ -48,8 +52,12 @@ LONG = (
     "tests/local_aws/test_failure_paths.py",
     "tests/local_aws/test_updates.py",
     "tests/local_aws/test_permissions.py",
+    "tests/local_aws/test_review_of_deployed.py",
+    "tests/local_aws/test_announced_models.py",
     "tests/operations/test_demo.py",
     "tests/docs/test_runbook.py",
+    "tests/operations/test_smoke.py",
+    "tests/operations/test_local.py",
     "tests/test_hermetic_synth.py",
     "tests/test_wheel.py",
     "tests/scripts/test_faults.py",
@@ -66,6 +74,15 @@ LONG = (
     "tests/scripts/test_versions.py",
     "tests/stacks/test_model_packaging_stack.py",
 )
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name bytes by their argument: an archive's hold the time, and workers must name tests alike.
+
+    Returns:
+        None for what pytest names as well.
+    """
+    return argname if isinstance(val, bytes) else None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -139,6 +156,18 @@ def dev(once: Callable[[str, Make], Path]) -> Path:
 def prod(once: Callable[[str, Make], Path]) -> Path:
     """The assembly of the stage prod."""
     return once("prod", lambda outdir: synthesize(outdir, stage="prod"))
+
+
+@pytest.fixture(scope="session")
+def operated(once: Callable[[str, Make], Path]) -> Path:
+    """The assembly of the stage prod with a managed policy for its operators."""
+
+    def make(outdir: Path) -> None:
+        stages = json.loads((PROJECT / "cdk.json").read_text())["context"]["stages"]
+        prod = stages["prod"] | {"operators_policy": True}
+        synthesize(outdir, stage="prod", stages={"prod": prod})
+
+    return once("operated", make)
 
 
 @pytest.fixture(scope="session")

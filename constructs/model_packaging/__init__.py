@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from model_packaging.models.upstream_steps import UpstreamModel
     from model_packaging.monitoring.pipeline_monitoring import PipelineMonitoring
     from model_packaging.monitoring.processing_log_group import ProcessingLogGroup
+    from model_packaging.operators_policy import OperatorsPolicy
     from model_packaging.packaging_pipeline import PackagingPipeline
     from model_packaging.pipeline_trigger import PipelineTrigger
     from model_packaging.roles import PackagingRoles
@@ -37,6 +38,7 @@ __all__ = [
     "ModelObjects",
     "ModelOrigin",
     "ModelUpload",
+    "OperatorsPolicy",
     "PackageStepConfig",
     "PackagingPipeline",
     "PackagingRoles",
@@ -61,6 +63,7 @@ _CONSTRUCTS = {
     "ModelObjects": "models.model_objects",
     "ModelOrigin": "models.model_origin",
     "ModelUpload": "models.model_upload",
+    "OperatorsPolicy": "operators_policy",
     "PackagingPipeline": "packaging_pipeline",
     "PackagingRoles": "roles",
     "PipelineMonitoring": "monitoring.pipeline_monitoring",

@@ -9,6 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from model_packaging.acknowledgements import acknowledge, in_control_packs
+from model_packaging.s3_managed_encryption import take_s3_managed_encryption_only
 
 
 class ArtifactBucket(Construct):
@@ -17,7 +18,9 @@ class ArtifactBucket(Construct):
     Requests without TLS 1.2 are denied, public access is blocked, objects belong to the bucket's
     owner, incomplete uploads are removed after a week and old versions after a while. Who reads
     and writes through a customer key is granted with the key (``bucket.grant_read`` does it);
-    EventBridge needs no access to it, since events carry no content.
+    EventBridge needs no access to it, since events carry no content. Without a customer key,
+    models that ask for another encryption than S3's own are denied: an ETag is then an MD5, by
+    which the packager knows the model that was announced.
 
     With ``existing``, nothing is made and nothing about that bucket is changed. It must then send
     its events to EventBridge (property ``EventBridgeConfiguration``, else no upload starts
@@ -35,6 +38,10 @@ class ArtifactBucket(Construct):
         expire_after: Prefixes whose objects are deleted at an age of whole days, such as
             ``{"packaged/": Duration.days(365)}``; like all that is deleted, they then stay as old
             versions for ``keep_old_versions_for``. Default: none.
+        models_prefix: Beginning of the keys that models are uploaded under: without a customer
+            key, an upload there with another encryption than SSE-S3 is denied. What a training job
+            writes without a key of its own is one ("OutputDataConfig" of the SageMaker API). None
+            denies nothing. Default: ``models/``.
         access_logs: Whether S3 writes server access logs: True makes a bucket for them, private,
             with SSE-S3 (a log target can't have another default encryption), and of the same
             removal policy; a bucket of this app is used; False is none. An imported bucket's
@@ -63,6 +70,7 @@ class ArtifactBucket(Construct):
         customer_key: kms.IKey | bool = False,
         keep_old_versions_for: Duration | None = None,
         expire_after: Mapping[str, Duration] | None = None,
+        models_prefix: str | None = "models/",
         access_logs: s3.IBucket | bool = True,
         keep_access_logs_for: Duration | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
@@ -75,6 +83,7 @@ class ArtifactBucket(Construct):
                 customer_key=customer_key is not False,
                 keep_old_versions_for=keep_old_versions_for is not None,
                 expire_after=expire_after is not None,
+                models_prefix=models_prefix not in ("models/", None),
                 access_logs=access_logs is not True,
                 keep_access_logs_for=keep_access_logs_for is not None,
                 removal_policy=removal_policy != RemovalPolicy.RETAIN,
@@ -111,6 +120,8 @@ class ArtifactBucket(Construct):
                 *_expiry_rules(expire_after or {}),
             ]
         )
+        if self.encryption_key is None and models_prefix is not None:
+            take_s3_managed_encryption_only(self.bucket, models_prefix)
         self._accept_findings()
 
     def _build_key(self, customer_key: kms.IKey | bool) -> kms.IKey | None:

@@ -3,6 +3,7 @@
 import argparse
 import functools
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -98,6 +99,35 @@ def named(what: str) -> Callable[[str], str]:
     return check
 
 
+def settings_of(stage: str | None) -> dict[str, Any]:
+    """A stage's settings, as cdk.json has them.
+
+    Args:
+        stage: Its name. Default: that of cdk.json.
+
+    Raises:
+        OperationError: There is no such stage.
+    """
+    context = _context()
+    stages, stage = context["stages"], _chosen(stage)
+    if stage not in stages:
+        raise OperationError(f"cdk.json has no stage {stage!r}; it has {', '.join(stages)}")
+    settings: dict[str, Any] = stages[stage]
+    return settings
+
+
+def stack_of(stage: str | None) -> str:
+    """Name of a stage's stack.
+
+    Args:
+        stage: Its name. Default: that of cdk.json.
+
+    Raises:
+        OperationError: There is no such stage.
+    """
+    return settings_of(stage).get("stack_name") or stack_name(_chosen(stage))
+
+
 def deployed_stage(stage: str | None) -> DeployedStage:
     """Read the outputs of a stage's stack, with the user's credentials.
 
@@ -107,22 +137,30 @@ def deployed_stage(stage: str | None) -> DeployedStage:
     Raises:
         OperationError: There is no such stage, or it is not deployed.
     """
-    context = json.loads((PROJECT / "cdk.json").read_text())["context"]
-    stage = stage or context["stage"]
-    if stage not in context["stages"]:
-        raise OperationError(
-            f"cdk.json has no stage {stage!r}; it has {', '.join(context['stages'])}"
-        )
-    stack = context["stages"][stage].get("stack_name") or stack_name(stage)
-    client = functools.lru_cache(maxsize=None)(boto3.client)
+    stack = stack_of(stage)
+    client = functools.lru_cache(maxsize=None)(client_of)
     try:
         [description] = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except botocore.exceptions.ClientError as fault:
         if "does not exist" in str(fault):
             raise OperationError(
-                f"the stack {stack} of the stage {stage} is not deployed in this account and "
-                "region; deploy it, or choose another STAGE or region"
+                f"the stack {stack} of the stage {_chosen(stage)} is not deployed in this account "
+                "and region; deploy it, or choose another STAGE or region"
             ) from fault
         raise
     outputs = {item["OutputKey"]: item["OutputValue"] for item in description.get("Outputs", [])}
     return DeployedStage(stack, outputs, client)
+
+
+def client_of(service: str) -> Any:
+    """A boto3 client of a service, in the region that the CDK CLI would deploy to."""
+    return boto3.client(service, region_name=os.environ.get("AWS_REGION") or None)
+
+
+def _context() -> dict[str, Any]:
+    context: dict[str, Any] = json.loads((PROJECT / "cdk.json").read_text())["context"]
+    return context
+
+
+def _chosen(stage: str | None) -> str:
+    return stage or str(_context()["stage"])

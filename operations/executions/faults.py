@@ -15,11 +15,12 @@ class OperationError(Exception):
 Run = Callable[[argparse.Namespace], int]
 
 
-def telling_faults(run: Run) -> Run:
-    """Let a command end with exit code 1 and a reason instead of a traceback.
+def telling_faults(run: Run, exit_code: int = 1) -> Run:
+    """Let a command end with an exit code and a reason instead of a traceback.
 
     Args:
         run: The command. It may raise ``OperationError`` and boto3's errors.
+        exit_code: The exit code.
     """
 
     @functools.wraps(run)
@@ -39,6 +40,6 @@ def telling_faults(run: Run) -> Run:
             return 130
         sys.stdout.flush()
         print(f"Failed: {reason}", file=sys.stderr)
-        return 1
+        return exit_code
 
     return told

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.rule_targets import pipeline_parameters
-from operations.executions.deployed_stage import add_stage, deployed_stage
+from operations.executions.deployed_stage import add_stage, client_of, deployed_stage
 from operations.executions.faults import OperationError, telling_faults
 from operations.executions.tables import print_json, print_table
 
@@ -214,9 +214,7 @@ def _about(body: str) -> str:
 
 def _queue(options: argparse.Namespace) -> tuple[_Client, str]:
     if options.queue_url:
-        import boto3
-
-        return boto3.client, options.queue_url
+        return client_of, options.queue_url
     stage = deployed_stage(options.stage)
     return stage.client, stage.output("DeadLetterQueueUrl")
 

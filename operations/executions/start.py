@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """
     stage = deployed_stage(options.stage)
     event = announcement(stage, options.model)
-    parameters = _parameters(stage, event)
+    parameters = parameters_for(stage, event)
     arn = stage.client("sagemaker").start_pipeline_execution(
         PipelineName=stage.pipeline_name, PipelineParameters=parameters
     )["PipelineExecutionArn"]
@@ -150,13 +150,17 @@ def follow(stage: DeployedStage, arn: str, *, quiet: bool = False) -> Packaging:
     while True:
         one = packaging(stage, arn)
         status = _status(stage, one)
-        if not quiet and status != told:
-            print(f"{duration(one.seconds):>10}  {status}", flush=True)
-            told = status
+        lines: list[str] = []
         if one.job and not quiet:
             log = log or JobLog(stage, one.job)
-            for line in _readable(log.new_lines()):
-                print(f"{'':10}  {line}", flush=True)
+            lines = [f"{'':10}  {line}" for line in _readable(log.new_lines())]
+        if status != told:
+            told = status
+            # What the job has printed comes before its end, and after its beginning.
+            place = 0 if one.status in RUNNING else len(lines)
+            lines.insert(place, f"{duration(one.seconds):>10}  {status}")
+        if lines and not quiet:
+            print("\n".join(lines), flush=True)
         if one.status not in RUNNING:
             return one
         time.sleep(POLL_SECONDS)
@@ -174,8 +178,16 @@ def _readable(lines: Iterator[str]) -> Iterator[str]:
     return (line for line in lines if not line.startswith("{"))
 
 
-def _parameters(stage: DeployedStage, event: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What the pipeline's own trigger would start it with."""
+def parameters_for(stage: DeployedStage, event: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What the pipeline's own trigger would start it with.
+
+    Args:
+        stage: Whose pipeline's.
+        event: The event, as ``announcement`` makes it.
+
+    Raises:
+        OperationError: No rule starts the pipeline with what such an event has.
+    """
     events = stage.client("events")
     rules = [
         name

@@ -38,23 +38,11 @@ def run(options: argparse.Namespace) -> int:
     """
     stage = deployed_stage(options.stage)
     package, report_uri = _places(stage, options.package)
-    report = package_report(stage, report_uri)
-    if report is None:
-        raise OperationError(
-            f"{package} has no report at {report_uri}, so nothing tells what it should be; package "
-            "its model again"
-        )
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "model.tar.gz"
-        _download(stage, package, archive)
-        digest = _sha256(archive)
-        if digest != report["archive"]["sha256"]:
-            raise OperationError(
-                f"{package} has the SHA-256 {digest}, and its report says "
-                f"{report['archive']['sha256']}: it was written over since; package its model again"
-            )
-        _read_to_its_end(archive, report, package)
+        report = download_verified(stage, package, report_uri, archive)
         count = archive.stat().st_size
+    digest = report["archive"]["sha256"]
     if options.json:
         found = {"package": package, "bytes": count, "sha256": digest, "verified": True}
         print_json(found | {"model": report["source"]["uri"]})
@@ -62,6 +50,40 @@ def run(options: argparse.Namespace) -> int:
         print(f"{package}\n{size(count)}, SHA-256 {digest}: as its report says")
         print(f"{report['archive']['files']} files, read to the archive's end")
     return 0
+
+
+def download_verified(
+    stage: DeployedStage, package: str, report_uri: str, archive: Path
+) -> dict[str, Any]:
+    """Download a package, and verify it.
+
+    Args:
+        stage: Whose package it is.
+        package: Its S3 URI.
+        report_uri: That of its report.
+        archive: File to be written.
+
+    Returns:
+        The report.
+
+    Raises:
+        OperationError: It is not what its report says, or can't be read to its end.
+    """
+    report = package_report(stage, report_uri)
+    if report is None:
+        raise OperationError(
+            f"{package} has no report at {report_uri}, so nothing tells what it should be; package "
+            "its model again"
+        )
+    _download(stage, package, archive)
+    digest = _sha256(archive)
+    if digest != report["archive"]["sha256"]:
+        raise OperationError(
+            f"{package} has the SHA-256 {digest}, and its report says "
+            f"{report['archive']['sha256']}: it was written over since; package its model again"
+        )
+    _read_to_its_end(archive, report, package)
+    return report
 
 
 def _places(stage: DeployedStage, given: str) -> tuple[str, str]:

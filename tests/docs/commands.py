@@ -4,6 +4,7 @@ What runs anywhere is run. What needs credentials or takes long is held to what 
 Makefile's tasks and variables, flags, files, tests, stages, the parameters of an AWS API.
 """
 
+import argparse
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from botocore import xform_name
 
 import operations.__main__
 from model_packaging.packaging_pipeline import DEFINITION_STORE
+from operations import local
 from stacks.stage import Trigger
 from tests.docs.pages import PROJECT
 
@@ -85,8 +87,12 @@ def make(words: list[str], folder: Folder) -> None:
     require_stage(given.get("STAGE"))
     if "test" in tasks:
         pytest_(shlex.split(given.get("ARGS", "")), folder)
-    # ARGS are a program's own flags, which its rule checks below.
-    values = {name: given[name] if name == "ARGS" else f"given-{name}" for name in given}
+    # A program's own flags and words, which its rule checks below.
+    its_own = ("ARGS", "FORMAT", "FAIL_ON")
+    values = {
+        name: text if name in its_own else f"9{text}" if text.isdigit() else f"given-{name}"
+        for name, text in given.items()
+    }
     planned = recipes(tasks, values)
     programs = re.findall(r"python (benchmarks/\S+)", planned)
     for name in given:
@@ -95,7 +101,7 @@ def make(words: list[str], folder: Folder) -> None:
         )
         require(is_read, f"make {' '.join(tasks)} does not read {name}")
     for line in re.findall(r"^python -m operations.*$", planned, re.MULTILINE):
-        check(shlex.split(line))
+        check(shlex.split(line.partition(" || ")[0]))  # what follows judges its exit code
 
 
 def recipes(tasks: list[str], variables: dict[str, str]) -> str:
@@ -193,6 +199,14 @@ def cdk(words: list[str], folder: Folder) -> None:
             require_stage(value)
 
 
+def source(words: list[str], folder: Folder) -> None:
+    """What `make local` writes, where it writes it by default."""
+    parser = argparse.ArgumentParser()
+    operations.__main__.COMMANDS["local"].add_arguments(parser)
+    written = parser.get_default("directory") / local.EXPORTS
+    require(words == [str(written.relative_to(PROJECT))], f"nothing writes {words}")
+
+
 def aws(words: list[str], folder: Folder) -> None:
     service, operation, *options = words
     if (service, operation) == ("s3", "ls"):
@@ -249,4 +263,5 @@ RULES: dict[str, Rule] = {
     "pip": pip,
     "pytest": pytest_,
     "python": python,
+    "source": source,
 }

@@ -49,6 +49,7 @@ def test_the_commands_in_a_pages_text_are_true(page: Path) -> None:
         ("make bench BENCH_TB=1", "make bench does not read BENCH_TB"),
         ("make deploy | tee log", "write one command a line"),
         ("curl https://example.com", "no rule checks curl"),
+        ("source .local/env.sh", "nothing writes ['.local/env.sh']"),
         ("python -m http.server", "no rule checks -m http.server"),
         ("python -m operations undo", "operations has no undo"),
         ("python scripts/packager --check nothing.tar.gz", "nothing.tar.gz"),
@@ -74,6 +75,14 @@ def test_a_command_that_cannot_work_is_found(wrong: str, why: str, folder: Path)
     assert why in str(caught.value)
 
 
-def test_a_flag_that_a_command_does_not_have_is_found() -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "python -m operations redrive QUEUE_URL --at-once",
+        "make review FORMAT=html",
+        "make review ARGS=--quickly",
+    ],
+)
+def test_a_flag_that_a_command_does_not_have_is_found(wrong: str) -> None:
     with pytest.raises(SystemExit):
-        check(["python", "-m", "operations", "redrive", "QUEUE_URL", "--at-once"])
+        check(wrong.split())

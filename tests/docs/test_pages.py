@@ -26,6 +26,7 @@ CHECKED_BY = {
     "python": "tests/test_wheel.py",
     "json": "tests/stacks/conftest.py",
     "text": "tests/operations/test_demo.py",
+    "yaml": "tests/operations/review/test_recipes.py",
     "gitignore": "tests/docs/test_pages.py",
     "mermaid": "tests/docs/test_pages.py",
 }

@@ -5,11 +5,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local_aws.cloud import LocalCloud, local_cloud
+
+if TYPE_CHECKING:
+    from tests.local_aws.running_stage import Stage
 
 STACK = "ModelPackaging"
 
@@ -47,6 +50,30 @@ def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with local_cloud(tmp_path_factory.mktemp("own")) as cloud:
         cloud.bootstrap()
         yield cloud
+
+
+@pytest.fixture(scope="session")
+def dev_stage(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> "Stage":
+    from tests.local_aws.running_stage import Stage
+
+    return Stage(deployment.cloud, STACK, tmp_path_factory.mktemp("dev"))
+
+
+@pytest.fixture(scope="session")
+def prod_stage(
+    own_cloud: LocalCloud, operated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> "Stage":
+    from tests.local_aws.running_stage import Stage
+
+    own_cloud.deploy(operated, STACK)
+    return Stage(own_cloud, f"{STACK}-prod", tmp_path_factory.mktemp("prod"))
+
+
+@pytest.fixture(params=["dev", "prod"])
+def stage(request: pytest.FixtureRequest) -> "Stage":
+    """Each stage in turn: without and with a customer key."""
+    found: Stage = request.getfixturevalue(f"{request.param}_stage")
+    return found
 
 
 def make_role(cloud: LocalCloud, name: str, service: str, *statements: dict[str, Any]) -> str:

@@ -93,6 +93,20 @@ def test_objects_are_read_written_and_deleted_as_the_roles_policies_say(
         s3.head_object(Bucket=BUCKET, Key="others/a")
 
 
+def test_only_who_may_list_learns_that_an_object_is_missing(cloud: LocalCloud, role: str) -> None:
+    s3 = session(cloud, role, allow("s3:GetObject", OBJECTS))
+    with refused("ListBucket"):
+        s3.get_object(Bucket=BUCKET, Key="mine/missing")
+    with pytest.raises(botocore.exceptions.ClientError, match="403"):
+        s3.head_object(Bucket=BUCKET, Key="mine/missing")
+    listing = allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}")
+    s3 = session(cloud, role, allow("s3:GetObject", OBJECTS), listing)
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket=BUCKET, Key="mine/missing")
+    with pytest.raises(botocore.exceptions.ClientError, match="404"):
+        s3.head_object(Bucket=BUCKET, Key="mine/missing")
+
+
 def test_a_presigned_url_may_do_what_its_signer_may(cloud: LocalCloud, role: str) -> None:
     s3 = session(cloud, role, allow("s3:GetObject", OBJECTS))
 

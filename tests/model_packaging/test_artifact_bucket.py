@@ -280,3 +280,43 @@ def test_settings_for_an_existing_bucket_are_refused(
     [name] = settings
     with pytest.raises(ValueError, match=f"^{name}: given together with .*'Stack/Ours'"):
         ArtifactBucket(stack, "Artifacts", existing=bucket, **settings)
+
+
+def other_encryption(stack: Stack) -> list[dict[str, Any]]:
+    """The statements of the buckets' policies that speak of encryption."""
+    policies = Template.from_stack(stack).find_resources("AWS::S3::BucketPolicy").values()
+    return [
+        statement
+        for policy in policies
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "encryption" in str(statement.get("Condition"))
+    ]
+
+
+def test_models_come_with_s3s_own_encryption_where_there_is_no_customer_key(stack: Stack) -> None:
+    artifacts = ArtifactBucket(stack, "Artifacts", models_prefix="incoming/")
+    below = stack.resolve(artifacts.bucket.arn_for_objects("incoming/*"))
+    assert other_encryption(stack) == [
+        {
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Action": "s3:PutObject",
+            "Resource": below,
+            "Condition": condition,
+        }
+        for condition in (
+            {
+                "StringNotEquals": {"s3:x-amz-server-side-encryption": "AES256"},
+                "Null": {"s3:x-amz-server-side-encryption": "false"},
+            },
+            {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}},
+        )
+    ]
+
+
+@pytest.mark.parametrize("settings", [{"customer_key": True}, {"models_prefix": None}])
+def test_any_encryption_is_taken_with_a_customer_key_or_by_choice(
+    stack: Stack, settings: dict[str, Any]
+) -> None:
+    ArtifactBucket(stack, "Artifacts", **settings)
+    assert other_encryption(stack) == []

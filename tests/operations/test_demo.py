@@ -62,7 +62,7 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
     assert processes(tmp_path) == []
     assert Path("/opt/ml").exists() == had_container_paths
 
-    [in_the_readme] = pages.blocks("text", pages.README)
+    [in_the_readme] = pages.blocks("text", page=pages.README)
     assert stages_told(output.getvalue()) == stages_told(in_the_readme.text)
 
     show_result(console, result)

@@ -69,7 +69,7 @@ def padding_as_prefix(block: bytes) -> bytes:
 
 FRAMES = [
     Case("empty file", b"", "is empty"),
-    Case("text", b"<Error>AccessDenied</Error>" * 40, "no archive that can be read"),
+    Case("text", b"<Error>AccessDenied</Error>" * 40, "no tar archive"),
     Case("zip under a tar's name", b"PK\x03\x04" + bytes(600), "is zip data"),
     Case("zstd", b"\x28\xb5\x2f\xfd" + bytes(600), "is zstd data", "model.tar.zst"),
     Case("header only", PLAIN[:10], "is cut off"),

@@ -497,7 +497,7 @@ class TestWhichArchive:
             ("model.zip", b"PK\x03\x04" + b"x" * 600, "zip data"),
             ("model.pkl", b"\x80\x04" + b"x" * 600, "no tar archive"),
             ("model.joblib.gz", gzip.compress(b"weights" * 500), "no tar archive"),
-            ("model", b"", "no tar archive"),
+            ("model", b"", "empty"),
         ],
     )
     def test_one_announced_object_must_be_an_archive(self, bench, run, name, data, what):
@@ -549,6 +549,10 @@ class TestReport:
             "uri": "s3://bucket/model.tar.gz",
             "etag": "abc123",
             "file": "model.tar.gz",
+            "name_checked": True,
+            "bytes_checked": False,
+            "content_checked": False,
+            "content_unchecked_because": "the bucket may hold objects whose ETag is no MD5",
         }
         assert report["archive"] == {
             "file": "model.tar.gz",
@@ -643,6 +647,8 @@ class TestTheProgram:
         assert result.stderr.count("\n") == 1
         assert result.event == {
             "event": "mims_package.failed",
+            "pipeline": None,
+            "execution": None,
             "exit_code": 3,
             "reason": result.message,
         }

@@ -11,7 +11,9 @@ from tests.conftest import Make, synthesize
 from tests.docs import pages
 
 # The stages of docs/stages.md: the smallest, one with everything on, one with the step's settings.
-MINIMAL, EVERYTHING, STEP = (json.loads(sample.text) for sample in pages.blocks("json"))
+MINIMAL, EVERYTHING, STEP = (
+    json.loads(sample.text) for sample in pages.blocks("json", page=pages.DOCS / "stages.md")
+)
 STAGES = ("dev", "prod", "everything")
 CONTEXTS: dict[str, dict[str, Any]] = {
     "dev": {},

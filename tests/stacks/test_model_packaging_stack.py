@@ -11,20 +11,15 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Match, Template
 from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from stacks.model_packaging_stack import ModelPackagingStack
 from stacks.stage import read_stage
 from tests.conftest import PROJECT, synthesize, template_of
 from tests.definitions import definition_of, resolve
+from tests.explained_snapshots import JsonFile, hold
 from tests.stacks.conftest import CONTEXTS, EVERYTHING, STAGES, STEP
 
 ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
-
-
-class JsonFile(SingleFileSnapshotExtension):
-    _write_mode = WriteMode.TEXT
-    file_extension = "json"
 
 
 @pytest.fixture
@@ -71,14 +66,14 @@ def test_cfn_lint_finds_nothing(stage: str, assembly: Callable[[str], Path]) -> 
 def test_template(
     stage: str, assembly: Callable[[str], Path], snapshot_file: SnapshotAssertion
 ) -> None:
-    assert pretty(template_of(assembly(stage))) == snapshot_file
+    hold(pretty(template_of(assembly(stage))), snapshot_file)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_definition(
     stage: str, assembly: Callable[[str], Path], snapshot_file: SnapshotAssertion
 ) -> None:
-    assert pretty(definition_of(template_of(assembly(stage)))) == snapshot_file
+    hold(pretty(definition_of(template_of(assembly(stage)))), snapshot_file)
 
 
 PINNED = {
@@ -537,7 +532,7 @@ def test_a_boundary_is_set_to_every_role_those_of_the_cdks_functions_too(
     [
         ("dev", []),
         ("prod", ["DashboardUrl"]),
-        ("everything", ["DashboardUrl", "TrainingOutputUri"]),
+        ("everything", ["DashboardUrl", "OperatorsPolicyArn", "TrainingOutputUri"]),
     ],
 )
 def test_the_outputs_tell_where_to_upload_and_where_to_look(

@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from model_packaging.models.model_objects import ModelObjects, check_filter
 from model_packaging.models.model_origin import ModelEvent
 from model_packaging.models.step_context import StepContext
+from model_packaging.s3_managed_encryption import takes_s3_managed_encryption_only
 from model_packaging.step import ModelSource, UploadOrUriParameters, UploadParameters
 
 
@@ -23,6 +24,10 @@ class ModelUpload(ModelEvent):
         prefix: Beginning of the keys that count, such as ``models/``.
         suffix: End of the keys that count.
         parameters: Names of the pipeline parameters.
+        etag_is_md5: Whether the ETag of every upload is an MD5, or made of those of its parts: the
+            packager then refuses a model that another was uploaded over since. True only where no
+            upload can have another encryption than SSE-S3. Default: what the bucket's policy
+            says, where this app makes the bucket; False for an imported one.
 
     Raises:
         ValueError: The prefix or the suffix has a character that a filter reads otherwise.
@@ -32,6 +37,7 @@ class ModelUpload(ModelEvent):
     prefix: str = "models/"
     suffix: str = ".tar.gz"
     parameters: UploadParameters | UploadOrUriParameters = field(default_factory=UploadParameters)
+    etag_is_md5: bool | None = None
 
     def __post_init__(self) -> None:
         for name in ("prefix", "suffix"):
@@ -60,6 +66,7 @@ class ModelUpload(ModelEvent):
             location=f"s3://{self.bucket.bucket_name}/",
             key="$.detail.object.key",
             etag="$.detail.object.etag",
+            size="$.detail.object.size",
         )
 
     @property
@@ -69,12 +76,19 @@ class ModelUpload(ModelEvent):
 
     @property
     def rendered_from(self) -> str:
-        """The names of the parameters."""
-        return repr(self.parameters)
+        """The names of the parameters, and what their ETag is."""
+        return f"{self.parameters!r} {self.knows_md5}"
+
+    @property
+    def knows_md5(self) -> bool:
+        """Whether the ETag of every upload is known to be an MD5."""
+        if self.etag_is_md5 is None:
+            return takes_s3_managed_encryption_only(self.bucket, self.prefix)
+        return self.etag_is_md5
 
     def bind(self, context: StepContext) -> ModelSource:
         """What the packaging step reads."""
-        return self.parameters.model_source()
+        return self.parameters.model_source(etag_is_md5=self.knows_md5)
 
     def matches_below(self, s3_prefix: str) -> bool:
         """Whether an object below an S3 prefix could match the pattern.

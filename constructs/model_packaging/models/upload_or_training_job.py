@@ -47,9 +47,9 @@ class UploadOrTrainingJob(ModelOrigin):
 
     @property
     def rendered_from(self) -> str:
-        """The names of the parameters."""
-        return repr(self.parameters)
+        """The names of the parameters, and what their ETag is."""
+        return f"{self.parameters!r} {self.uploads.knows_md5}"
 
     def bind(self, context: StepContext) -> ModelSource:
         """What the packaging step reads."""
-        return self.parameters.model_source()
+        return self.parameters.model_source(etag_is_md5=self.uploads.knows_md5)

@@ -4,6 +4,7 @@ from model_packaging.step.builder_base import StepBuilderBase
 from model_packaging.step.model_source import (
     ModelSource,
     ModelUriParameter,
+    StaleModelWarning,
     UploadOrUriParameters,
     UploadParameters,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "ModelUriParameter",
     "PackageStepConfig",
     "RetryPolicy",
+    "StaleModelWarning",
     "StepBuilderBase",
     "UploadOrUriParameters",
     "UploadParameters",

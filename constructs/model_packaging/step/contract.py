@@ -58,6 +58,13 @@ LEFT_OUT: Final = (
 
 # The upload's ETag: it makes the step's cache key change with the model's content.
 MODEL_ETAG_VARIABLE: Final = "MIMS_MODEL_ETAG"
+# "true" where the bucket takes no object whose ETag is something else than an MD5 (or made of
+# those of an upload's parts): the script then refuses another content.
+MODEL_ETAG_IS_MD5_VARIABLE: Final = "MIMS_MODEL_ETAG_IS_MD5"
+# The upload's size in bytes, where somebody chose to pass it on.
+MODEL_SIZE_VARIABLE: Final = "MIMS_MODEL_SIZE"
+# The pipeline's name, for the packager's last line. A constant: it changes no cache key.
+PIPELINE_VARIABLE: Final = "MIMS_PIPELINE"
 
 
 def left_out_by(path: str, packageignore: str = "") -> str | None:

@@ -3,13 +3,14 @@
 import copy
 import json
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_packaging.step import contract
 from model_packaging.step.builder_base import StepBuilderBase
-from model_packaging.step.model_source import ModelSource
+from model_packaging.step.model_source import ModelSource, StaleModelWarning, may_be_stale
 from model_packaging.step.packaging_values import PackagingValues
 from model_packaging.step.s3_location import S3Location
 from model_packaging.step.sdk.offline import offline
@@ -211,7 +212,9 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         Args:
             model_artifacts_input_source: S3 URI of the model: a string, a pipeline parameter, a
                 ``Join``, or an upstream step's ``properties``; or a :class:`ModelSource`, which
-                tells what else comes with it.
+                tells what else comes with it, such as an upload's ETag
+                (:meth:`ModelSource.uploaded`). Without an ETag, a :class:`StaleModelWarning` says
+                what the step's cache would do.
             dependencies: Steps, or their names, that must have succeeded before.
 
         Returns:
@@ -223,13 +226,24 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         """
         self.validate_configuration()
         source = model_artifacts_input_source
-        if not isinstance(source, ModelSource):
+        is_bare = not isinstance(source, ModelSource)
+        if is_bare:
             source = ModelSource(uri=source)
         if not hasattr(source.uri, "expr"):  # no SDK expression
             _require_s3_uri("model_artifacts_input_source", source.uri)
         if dependencies is not None and not isinstance(dependencies, (list, tuple)):
             shown = repr(getattr(dependencies, "name", dependencies))
             raise ValueError(f"dependencies: {shown} is one step; write it as a list, [{shown}]")
+        if is_bare and may_be_stale(source.uri) and self._values.enable_caching_package_step:
+            warnings.warn(
+                f"{_shown(source.uri)} says nothing of the model's content, by which SageMaker's "
+                "step cache could tell one from another: a model uploaded again under the same key "
+                f"within {self._values.cache_expires_after} would not be packaged, the earlier "
+                "package would be given again; pass ModelSource.uploaded(uri, etag=…), or turn off "
+                "enable_caching_package_step",
+                StaleModelWarning,
+                stacklevel=2,
+            )
         logger.debug("%s packages %s", self._get_step_name("Package"), _shown(source.uri))
         return self._after_uploads()._build_step(source, list(dependencies or ()))
 
@@ -308,7 +322,8 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
         values = self._values
         name = self._sanitize_name_for_sagemaker(self.config.pipeline_name, _BASE_JOB_NAME_LIMIT)
         preferences = [{"InstanceType": name} for name in values.instance_preferences]
-        variables = {**values.environment, **self.environment, **(environment or {})}
+        pipeline = {contract.PIPELINE_VARIABLE: values.pipeline_name}
+        variables = {**pipeline, **values.environment, **self.environment, **(environment or {})}
         return SKLearnProcessor(
             values.processing_framework_version,
             region=self.region,
@@ -322,7 +337,7 @@ class MIMSPackagingStepBuilder(StepBuilderBase):
             output_kms_key=values.output_kms_key,
             max_runtime_in_seconds=values.max_runtime_in_seconds,
             base_job_name=f"{name}-mims-pkg",
-            env=variables or None,
+            env=variables,
             tags=[{"Key": key, "Value": value} for key, value in values.tags.items()] or None,
             network_config=NetworkConfig(
                 enable_network_isolation=values.enable_network_isolation,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Callable, Mapping, NamedTuple
 
+from .announcement import Announcement, ContentCheck
 from .atomic_file import AtomicFile
 from .deflate import BlockDeflater
 from .errors import BadInput, show
@@ -26,6 +27,7 @@ class Job(NamedTuple):
     model: Archive | LooseFiles
     out: AtomicFile
     progress: Progress
+    announcement: Announcement
 
     def new_judge(self, *, may_drop: bool) -> Judge:
         return Judge(
@@ -53,6 +55,7 @@ class Result(NamedTuple):
     judge: Judge
     folder_digests: list[str]  # of the plan's folders
     model_digest: str
+    content_unchecked: str | None  # why the content was not compared with its ETag; None if it was
 
 
 class Front(NamedTuple):
@@ -87,23 +90,27 @@ def write_front(plan: Plan, deflater: BlockDeflater) -> Front:
 
 
 class InputDigests:
-    """The model file's SHA-256, and whatever else a file beside it calls for."""
+    """The model file's SHA-256, and whatever else a file beside it or its ETag calls for."""
 
-    def __init__(self, expected: dict[str, tuple[str, str]]) -> None:
-        self._expected = expected
-        self._digests = {name: hashlib.new(name) for name in {"sha256", *expected}}
+    def __init__(self, archive: Archive, announcement: Announcement) -> None:
+        self._archive = archive.name
+        self._expected = archive.expected
+        self._digests = {name: hashlib.new(name) for name in {"sha256", *archive.expected}}
+        self._content = ContentCheck(announcement, archive.bytes)
 
     def update(self, data: bytes) -> None:
         for digest in self._digests.values():
             digest.update(data)
+        self._content.update(data)
 
-    def check(self, archive: str) -> str:
-        """Compares with what was expected; returns the SHA-256."""
+    def check(self) -> tuple[str, str | None]:
+        """Compares with what was expected; the SHA-256, and why the ETag was not compared."""
+        self._content.conclude(self._archive)
         for algorithm, (wanted, told_by) in self._expected.items():
             found = self._digests[algorithm].hexdigest()
             if found != wanted:
                 raise BadInput(
-                    f"{show(archive)} does not match {show(told_by)}: its {algorithm} is {found}, "
-                    f"not {wanted}; upload both again"
+                    f"{show(self._archive)} does not match {show(told_by)}: its {algorithm} is "
+                    f"{found}, not {wanted}; upload both again"
                 )
-        return self._digests["sha256"].hexdigest()
+        return self._digests["sha256"].hexdigest(), self._content.why_not

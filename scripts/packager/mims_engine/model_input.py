@@ -7,6 +7,7 @@ import os
 import re
 from typing import NamedTuple
 
+from .announcement import UNANNOUNCED, Announcement
 from .decompression import DECOMPRESSION_ERRORS, expand, new_decompressor
 from .errors import BadInput, show
 from .files import InputFile, is_regular, list_folder, tree
@@ -57,6 +58,11 @@ def sniff(path: str) -> str:
     return "tar" if is_tar_start(head) else "unknown"
 
 
+def is_archive(path: str, name: str, kind: str) -> bool:
+    """Whether this is a tar archive, or is called one: reading it tells what is wrong with it."""
+    return kind == "tar" or bool(ARCHIVE_SUFFIX.fullmatch(name)) or is_compressed_tar(path, kind)
+
+
 def is_compressed_tar(path: str, kind: str) -> bool:
     """Whether a compressed file holds a tar archive: for files whose name does not say so."""
     head = b""
@@ -68,8 +74,8 @@ def is_compressed_tar(path: str, kind: str) -> bool:
     return is_tar_start(head)
 
 
-def find_model(model_dir: str) -> Archive | LooseFiles:
-    """The one archive in ``model_dir``, or the loose files."""
+def find_model(model_dir: str, announcement: Announcement = UNANNOUNCED) -> Archive | LooseFiles:
+    """The announced archive or the one archive in ``model_dir``, or the loose files."""
     names = sorted(list_folder(model_dir, "the model input"))
     if not names:
         raise BadInput(
@@ -77,8 +83,11 @@ def find_model(model_dir: str) -> Archive | LooseFiles:
             "give it a model.tar.gz or the model's files"
         )
     files = [name for name in names if is_regular(os.path.join(model_dir, name))]
+    announced = announced_file(announcement, files)
     archives = [name for name in files if ARCHIVE_SUFFIX.fullmatch(name)]
-    if not archives:
+    if announced:
+        archives = [announced]
+    elif not archives:
         archives = [name for name in files if is_nameless_archive(model_dir, name, names)]
     if len(archives) > 1:
         raise BadInput(
@@ -91,40 +100,46 @@ def find_model(model_dir: str) -> Archive | LooseFiles:
     name = archives[0]
     ignored = [other for other in names if other != name]
     for other in ignored:
-        if other not in files or not is_sidecar(other, name):
+        came_along = bool(announced) and other.startswith(name)  # an S3 input is a prefix
+        if other not in files or not (is_sidecar(other, name) or came_along):
             raise BadInput(
                 f"the model input holds the archive {show(name)} and also {show(other)}, which is "
                 "not part of it; put it into the archive, or give it as an extra input"
             )
     path = os.path.join(model_dir, name)
     kind = sniff(path)
-    if kind not in READABLE:
-        what = f"{kind} data" if kind != "unknown" else "no archive that can be read here"
+    if kind not in READABLE or (announced and not is_archive(path, name, kind)):
+        what = f"{kind} data" if kind not in (*READABLE, "unknown") else "no tar archive"
         if not os.path.getsize(path):
             what = "empty"
+        one_object = ", and a model that is one object must be an archive" if announced else ""
+        loose = (
+            ", or end the model's S3 URI with a slash to package the loose files below it"
+            if announced
+            else ""
+        )
         raise BadInput(
-            f"{show(name)} is {what}; "
-            "make it with tar -czf (tar.bz2, tar.xz and plain tar do as well)"
+            f"the model {show(name)} is {what}{one_object}; "
+            f"make it with tar -czf (tar.bz2, tar.xz and plain tar do as well){loose}"
         )
     return Archive(
         path, name, kind, os.path.getsize(path), ignored, expected_digests(model_dir, name, ignored)
     )
 
 
-def refuse_single_file(model: Archive | LooseFiles, uri: str | None) -> None:
-    """One object that is announced as the model is an archive; loose files have a folder's URI."""
-    name = (uri or "").rpartition("/")[2]
-    path = os.path.join(model.path, name)
-    if isinstance(model, Archive) or not name or not os.path.lexists(path):
-        return
-    if not is_regular(path):
-        return
-    kind = sniff(path)
-    what = f"{kind} data" if kind not in (*READABLE, "unknown") else "no tar archive"
+def announced_file(announcement: Announcement, files: list[str]) -> str | None:
+    """The file that was announced, if one file was; another never stands in for it."""
+    name = announcement.file
+    if name is None or name in files:
+        return name
+    if announcement.etag is None and not ARCHIVE_SUFFIX.fullmatch(name):
+        return None  # a folder, written without the slash at its end
+    others = [other for other in files if other.startswith(name)]
+    came = f"; {' and '.join(map(show, others[:4]))} came along, because the key begins alike"
     raise BadInput(
-        f"the model {show(name)} is {what}, and a model that is one object must be an archive; "
-        "make it with tar -czf (tar.bz2, tar.xz and plain tar do as well), or end the model's S3 "
-        "URI with a slash to package the loose files below it"
+        f"the announced model {show(name)} is not there any more: it was deleted or renamed"
+        + (came if others else "")
+        + "; upload it again"
     )
 
 
@@ -134,7 +149,7 @@ def is_nameless_archive(model_dir: str, name: str, names: list[str]) -> bool:
         return False
     path = os.path.join(model_dir, name)
     kind = sniff(path)
-    return kind == "tar" or (kind in READABLE and is_compressed_tar(path, kind))
+    return kind in READABLE and is_archive(path, "", kind)
 
 
 def is_sidecar(other: str, archive: str) -> bool:

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-
-from .atomic_file import AtomicFile
-from .contract import ARCHIVE_NAME, CODE, MODEL_ETAG_VARIABLE, REPORT_SCHEMA_VERSION, VERSION
-from .errors import BadInput, show
-from .files import InputFile
-from .job import Result
+from .contract import ARCHIVE_NAME, CODE, REPORT_SCHEMA_VERSION, VERSION
+from .errors import show
+from .job import Job, Result
 from .judge import Plan
 from .log import log
-from .model_input import Archive, LooseFiles
-from .options import Options
+from .model_input import Archive
 from .shipped import Folder
-from .sizes import MIB
 
 
 def packaged_files(result: Result, plan: Plan) -> int:
     return result.judge.files + sum(folder.files for folder in plan.folders)
-
-
-def model_uri(job_config_file: str, model_dir: str) -> str | None:
-    """The model's S3 URI, from SageMaker's copy of the job's own request, where there is one."""
-    try:
-        with InputFile(job_config_file, follow=True) as file:
-            inputs = json.loads(file.read(MIB))["ProcessingInputs"]
-        places = [item.get("S3Input") or {} for item in inputs]
-        uris = {place.get("LocalPath", "").rstrip("/"): place.get("S3Uri") for place in places}
-        return uris.get(model_dir.rstrip("/"))
-    except (BadInput, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None  # the report can do without
 
 
 def describe_scripts(scripts: Folder, digest: str, entry_point: str) -> dict[str, object]:
@@ -51,15 +32,9 @@ def some(names: list[str], count: int) -> str:
     return ", ".join(map(show, names)) + more
 
 
-def describe(
-    options: Options,
-    model: Archive | LooseFiles,
-    plan: Plan,
-    result: Result,
-    out: AtomicFile,
-    seconds: float,
-) -> dict[str, object]:
+def describe(job: Job, result: Result, seconds: float) -> dict[str, object]:
     """The report; between runs on the same inputs only seconds and bytes_per_second differ."""
+    plan, model, out, announcement = job.plan, job.model, job.out, job.announcement
     judge = result.judge
     warnings = []
     if judge.case_twins:
@@ -77,14 +52,19 @@ def describe(
     for warning in warnings:
         log(f"mims_package: warning: {warning}")
     packed = list(zip(plan.folders, result.folder_digests))
-    scripts = None if options.without_scripts else packed.pop(0)
+    scripts = None if job.options.without_scripts else packed.pop(0)
     return {
         "schema_version": REPORT_SCHEMA_VERSION,
         "version": VERSION,
         "source": {
-            "uri": model_uri(options.job_config_file, options.model_dir),
-            "etag": os.environ.get(MODEL_ETAG_VARIABLE),
+            "uri": announcement.uri,
+            "etag": announcement.etag,
             "file": model.name if isinstance(model, Archive) else None,
+            # What of the file was compared with what was announced of it.
+            "name_checked": isinstance(model, Archive) and model.name == announcement.file,
+            "bytes_checked": isinstance(model, Archive) and announcement.size is not None,
+            "content_checked": result.content_unchecked is None,
+            "content_unchecked_because": result.content_unchecked,
         },
         "archive": {
             "file": ARCHIVE_NAME,
@@ -104,7 +84,7 @@ def describe(
             "replaced_entries": judge.dropped,
             "replaced_files": judge.replaced,
         },
-        "scripts": scripts and describe_scripts(*scripts, options.inference_entry_point),
+        "scripts": scripts and describe_scripts(*scripts, job.options.inference_entry_point),
         "mode": result.mode,
         "mode_reason": result.why,
         "existing_code": plan.existing_code,

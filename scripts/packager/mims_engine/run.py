@@ -7,16 +7,18 @@ import json
 import os
 import time
 
+from .announcement import read_announcement, require_size
 from .atomic_file import AtomicFile
 from .contract import ARCHIVE_NAME, DONE_EVENT, VERSION
 from .errors import BadInput, CannotSplice, NoSpace, show
 from .extra_inputs import collect_extras
 from .job import Job, Result
+from .job_request import origin
 from .judge import Plan
 from .log import Progress, log, log_event
-from .model_input import Archive, LooseFiles, find_model, refuse_single_file
+from .model_input import Archive, LooseFiles, find_model
 from .options import Options
-from .report import describe, model_uri, packaged_files
+from .report import describe, packaged_files
 from .scripts_input import collect_scripts
 from .sizes import KIB, MIB
 from .splice import try_splice
@@ -34,26 +36,30 @@ def package(options: Options) -> None:
         if not options.without_scripts:
             folders.insert(0, collect_scripts(options, resources))
         plan = Plan(folders, options.existing_code)
-        model = find_model(options.model_dir)
-        refuse_single_file(model, model_uri(options.job_config_file, options.model_dir))
+        announcement = read_announcement(options.job_config_file, options.model_dir)
+        model = find_model(options.model_dir, announcement)
+        if isinstance(model, Archive):
+            require_size(announcement, model.name, model.bytes)
         announce(model, plan)
         check_space(model, plan, out)
 
         with Progress(model.bytes) as progress:
-            result = run_mode(Job(options, plan, model, out, progress))
+            job = Job(options, plan, model, out, progress, announcement)
+            result = run_mode(job)
         out.sync()
         read_back(out, result.written)
         if options.paranoid:
             read_all_back(out, result.written, options)
 
         seconds = time.monotonic() - started
-        facts = describe(options, model, plan, result, out, seconds)
+        facts = describe(job, result, seconds)
         report.write((json.dumps(facts, indent=2) + "\n").encode())
         out.publish()
         report.publish()
         AtomicFile.keep_all()
     log_event(
         DONE_EVENT,
+        **origin(options.job_config_file),
         mode=result.mode,
         archive_bytes=out.size,
         archive_sha256=out.digest,

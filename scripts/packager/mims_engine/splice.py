@@ -40,7 +40,7 @@ def splice(job: Job, archive: Archive, seam: Seam) -> Result:
 
     judge = job.new_judge(may_drop=False)
     walk = new_walk(judge, job.options)
-    digests = InputDigests(archive.expected)
+    digests = InputDigests(archive, job.announcement)
     crc, size = front.crc, front.size
 
     def verify(piece: bytes) -> None:
@@ -69,12 +69,12 @@ def splice(job: Job, archive: Archive, seam: Seam) -> Result:
             f"{show(archive.name)} is damaged: its content does not match the CRC-32 and size in "
             "its gzip trailer; upload it again"
         )
-    model_digest = digests.check(archive.name)
+    model_digest, content_unchecked = digests.check()
     out.write(GZIP_TRAILER.pack(*trailer))
     written = Written(front.end, front.crc, front.size, crc, size)
     why = "the archive is gzip, and what it has under shipped names "
     why += "ends at a sync flush" if seam.size else "is nothing"
-    return Result("splice", why, written, judge, front.digests, model_digest)
+    return Result("splice", why, written, judge, front.digests, model_digest, content_unchecked)
 
 
 def try_splice(job: Job, archive: Archive) -> Result:

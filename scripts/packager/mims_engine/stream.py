@@ -32,9 +32,10 @@ def stream(job: Job, why: str) -> Result:
     with Conveyor(out.write) as writer, BlockDeflater(writer.put) as deflater:
         front = write_front(job.plan, deflater)
         if isinstance(model, Archive):
-            digest = stream_archive(job, model, judge, mlflow, deflater)
+            digest, unchecked = stream_archive(job, model, judge, mlflow, deflater)
         else:
             digest = stream_loose_files(job, model, judge, mlflow, deflater)
+            unchecked = "the model is loose files"
         judge.check_complete()
         if job.plan.existing_code == "auto":
             mlflow.check_code_is_kept(judge)
@@ -43,14 +44,14 @@ def stream(job: Job, why: str) -> Result:
         deflater.finish()
     out.write(GZIP_TRAILER.pack(deflater.crc, deflater.size & 0xFFFFFFFF))
     written = Written(front.end, front.crc, front.size, deflater.crc, deflater.size)
-    return Result("stream", why, written, judge, front.digests, digest)
+    return Result("stream", why, written, judge, front.digests, digest, unchecked)
 
 
 def stream_archive(
     job: Job, archive: Archive, judge: Judge, mlflow: MLflowModel, deflater: BlockDeflater
-) -> str:
+) -> tuple[str, str | None]:
     walk = new_walk(judge, job.options, deflater.write, {DESCRIPTION: mlflow.feed})
-    digests = InputDigests(archive.expected)
+    digests = InputDigests(archive, job.announcement)
     with InputFile(archive.path) as file:
         reader = ReadAhead(file, digests.update, job.progress)
         with reader as chunks, Conveyor(walk.feed) as walker:
@@ -58,7 +59,7 @@ def stream_archive(
                 walker.put(piece)
         file.check_unchanged()
     walk.close()
-    return digests.check(archive.name)
+    return digests.check()
 
 
 def stream_loose_files(

@@ -4,9 +4,9 @@ import pytest
 from aws_cdk import App, CfnParameter, Stack
 from aws_cdk import aws_s3 as s3
 
-from model_packaging import ModelUpload
+from model_packaging import ArtifactBucket, ModelUpload
 from model_packaging.models.starts import refuse_loop
-from model_packaging.step import UploadParameters
+from model_packaging.step import UploadOrUriParameters, UploadParameters
 from tests.definitions import context
 
 
@@ -108,3 +108,43 @@ def test_a_loop_is_told_in_words_that_a_person_can_read() -> None:
     with pytest.raises(ValueError, match="would start the pipeline again") as caught:
         refuse_loop([bucket.s3_url_for_object("models/out")], ModelUpload(bucket).events)
     assert "below 's3://<known at deployment>/models/out', which could match" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [UploadParameters, UploadOrUriParameters])
+def test_a_size_travels_with_the_event_by_choice_only(bucket: s3.IBucket, kind: Any) -> None:
+    without = ModelUpload(bucket, parameters=kind())
+    assert "$.detail.object.size" not in without.parameter_paths.values()
+    assert "MIMS_MODEL_SIZE" not in without.bind(context()).environment
+    chosen = ModelUpload(bucket, parameters=kind(size="ModelSize"))
+    assert chosen.parameter_paths["ModelSize"] == "$.detail.object.size"
+    source = chosen.bind(context())
+    assert source.environment["MIMS_MODEL_SIZE"].name == "ModelSize"
+    assert [one.name for one in source.parameters] == list(chosen.parameter_paths)
+
+
+@pytest.mark.parametrize(
+    ("bucket_settings", "prefix", "known"),
+    [
+        ({}, "models/", True),
+        ({}, "models/churn/", True),
+        ({}, "mod", False),
+        ({}, "training/", False),
+        ({"models_prefix": ""}, "incoming/", True),
+        ({"models_prefix": None}, "models/", False),
+        ({"customer_key": True}, "models/", False),
+    ],
+)
+def test_an_etag_is_known_to_be_an_md5_where_the_buckets_policy_denies_the_rest(
+    bucket_settings: dict[str, Any], prefix: str, known: bool
+) -> None:
+    artifacts = ArtifactBucket(Stack(App(), "Stack"), "Artifacts", **bucket_settings)
+    upload = ModelUpload(artifacts.bucket, prefix=prefix)
+    assert upload.knows_md5 is known
+    told = upload.bind(context()).environment.get("MIMS_MODEL_ETAG_IS_MD5")
+    assert told == ("true" if known else None)
+
+
+def test_of_an_imported_bucket_nothing_is_claimed_unless_you_say_so(bucket: s3.IBucket) -> None:
+    assert "MIMS_MODEL_ETAG_IS_MD5" not in ModelUpload(bucket).bind(context()).environment
+    told = ModelUpload(bucket, etag_is_md5=True).bind(context()).environment
+    assert told["MIMS_MODEL_ETAG_IS_MD5"] == "true"
