@@ -1,4 +1,4 @@
-"""Writes the pictures of docs/how-it-works.md and the demo's output: ``make pictures``."""
+"""Writes the pictures of docs/how-it-works.md, a review and the demo's output: ``make pictures``."""
 
 import re
 import subprocess
@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.conftest import synthesize, template_of
 from tests.docs.pages import DOCS, PROJECT
 from tests.docs.pictures import dashboard, flow
+from tests.operations.review.prepared import PREPARED
 
 PAGE = DOCS / "how-it-works.md"
 DASHBOARD = DOCS / "dashboard.svg"
@@ -23,6 +24,7 @@ def write(assembly: Path, demo: str) -> None:
     """
     template = template_of(assembly)
     text = with_part(PAGE.read_text(), "flow", "mermaid", flow(template))
+    text = with_part(text, "review", "text", run_review(assembly))
     PAGE.write_text(with_part(text, "demo", "text", demo))
     DASHBOARD.write_text(dashboard(template))
 
@@ -42,6 +44,20 @@ def with_part(text: str, name: str, language: str, content: str) -> str:
             f"{PAGE} must have {begin.strip()} and {end} once, and has them {count} times"
         )
     return written
+
+
+def run_review(assembly: Path) -> str:
+    """What a review prints of another prefix of the trigger."""
+    with tempfile.TemporaryDirectory() as folder:
+        changed = Path(folder)
+        PREPARED["trigger-prefix"].write(assembly, changed)
+        return subprocess.run(
+            [sys.executable, "-m", "operations", "review", str(assembly), str(changed)],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,  # ends with 1, since something differs
+        ).stdout
 
 
 def run_demo() -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.conftest import template_of
 from tests.docs import pages, pictures
-from tests.docs.how_it_works import DASHBOARD, PAGE, with_part
+from tests.docs.how_it_works import DASHBOARD, PAGE, run_review, with_part
 
 
 def test_the_picture_of_the_flow_is_that_of_the_template(prod: Path) -> None:
@@ -14,6 +14,11 @@ def test_the_picture_of_the_flow_is_that_of_the_template(prod: Path) -> None:
 
 def test_the_picture_of_the_dashboard_is_that_of_the_template(prod: Path) -> None:
     assert DASHBOARD.read_text() == pictures.dashboard(template_of(prod)), "run: make pictures"
+
+
+def test_the_review_is_what_one_prints_today(prod: Path) -> None:
+    told = [block.text for block in pages.blocks("text", PAGE)]
+    assert run_review(prod) in told, "run: make pictures"
 
 
 def test_a_part_is_written_between_its_marks_and_nowhere_else() -> None:
