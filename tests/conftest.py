@@ -15,6 +15,11 @@ from unittest import mock
 
 PROJECT = Path(__file__).parent.parent
 
+# What `make test ARGS=…` gave to make is not for the makes that tests run.
+for word in os.environ.pop("MAKEFLAGS", "").split():
+    if "=" in word:
+        os.environ.pop(word.partition("=")[0], None)
+
 # As the Makefile sets it, for those who start pytest themselves. Before aws_cdk is imported.
 if (PROJECT / ".venv" / "node").exists():
     node = PROJECT / ".venv" / "node" / "bin"

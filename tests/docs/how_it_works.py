@@ -1,4 +1,4 @@
-"""Writes the pictures of docs/how-it-works.md, a review and the demo's output: ``make pictures``."""
+"""Writes the pictures, the review and the demo of docs/how-it-works.md: ``make pictures``."""
 
 import re
 import subprocess

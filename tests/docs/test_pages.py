@@ -32,7 +32,7 @@ CHECKED_BY = {
 }
 # The pages whose blocks of a language that test asks for, if not all pages.
 CHECKED_PAGES = {
-    "text": {README, PAGE},
+    "text": {README, PAGE, DOCS / "review.md"},
     "mermaid": {README, PAGE},
 }
 
