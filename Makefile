@@ -67,6 +67,10 @@ snapshots: setup  ## Accept the template, the definition and the reviews as they
 schema: setup  ## Write the JSON schema of the settings, and their tables in docs/
 	@python -m model_packaging.step.settings.schema docs/settings.md docs/registration.md
 
+.PHONY: pictures
+pictures: setup  ## Draw the pictures of docs/how-it-works.md, and write the demo's output there
+	@python -m tests.docs.how_it_works
+
 .PHONY: findings
 findings: setup  ## List what the rule packs find in each stage, and why it is accepted (STAGE=prod)
 	@python -m operations findings $(STAGE)

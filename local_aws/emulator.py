@@ -57,6 +57,7 @@ def main() -> None:
         managed_policies,
         object_etags,
         s3_requests,
+        service_requests,
     )
 
     class Handler(MotoRequestHandler):  # type: ignore[misc]  # moto is not checked
@@ -79,6 +80,7 @@ def main() -> None:
     managed_policies.install()
     object_etags.install()
     s3_requests.install()
+    service_requests.install()
     alarm_states.install()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: _end(hosting.end_all))

@@ -28,6 +28,7 @@ from local_aws.identities import AssumeRoleError
 from local_aws.messages import send as send_message
 from local_aws.metrics import EVENTS_NAMESPACE, count
 from local_aws.moto_seams import OwnBackend, replace, use_backend, use_responses
+from local_aws.service_requests import AsksForRules
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +76,8 @@ class LocalEventsBackend(OwnBackend, EventsBackend):  # type: ignore[misc]  # mo
         return answers
 
 
-class LocalEventsResponse(EventsHandler):  # type: ignore[misc]  # moto is not checked
-    """moto's, with the action that it lacks."""
+class LocalEventsResponse(AsksForRules, EventsHandler):  # type: ignore[misc]  # not checked
+    """moto's, which asks IAM, with the action that it lacks."""
 
     def test_event_pattern(self) -> Any:
         """``TestEventPattern``."""

@@ -19,7 +19,8 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
-from moto.sagemaker import models
+from moto.core.responses import ActionResult
+from moto.sagemaker import models, urls
 from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemakerruntime import urls as runtime_urls
@@ -27,7 +28,7 @@ from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
 from local_aws import metrics
 from local_aws.container import JobError
-from local_aws.executions import LocalSageMakerBackend
+from local_aws.executions import LocalSageMakerBackend, LocalSageMakerResponse
 from local_aws.job_data import S3Location
 from local_aws.model_server import ModelServer, ServingError, unpack
 from local_aws.moto_seams import replace, use_backend, use_responses
@@ -39,6 +40,7 @@ LOG_GROUP = "/aws/sagemaker/Endpoints"  # and the endpoint's name, "Logs and Met
 _NOT_HOSTED = ("AdditionalModelDataSources", "ModelDataSource", "ModelPackageName")
 _HEADERS = ("Accept", "Content-Type", "X-Amzn-SageMaker-Custom-Attributes")
 _STARTUP_SECONDS = 120
+_ANSWERING = ("InService", "Updating")
 
 _directory = Path()
 _python = Path()
@@ -56,6 +58,7 @@ def install(directory: Path, python: Path) -> None:
     global _directory, _python
     _directory, _python = directory, python
     use_backend(sagemaker_backends, HostingBackend)
+    use_responses(urls, HostingResponse)
     use_responses(runtime_urls, LocalRuntimeResponse)
     # moto's backends make their records of endpoints from this class.
     replace(models, "FakeEndpoint", LocalEndpoint)
@@ -109,18 +112,47 @@ class HostingBackend(LocalSageMakerBackend):
             arn = self.endpoints[endpoint_name].arn
             raise ValidationError(message=f'Cannot create already existing endpoint "{arn}".')
         endpoint = super().create_endpoint(endpoint_name, *args, **arguments)
-        configuration = self.endpoint_configs[endpoint.endpoint_config_name]
-        [variant] = configuration.production_variants
-        hosted = _Hosted(endpoint, variant, self.describe_model(variant["ModelName"]))
-        _hosted[endpoint.arn] = hosted
+        hosted = _hosted[endpoint.arn] = self._host(endpoint, endpoint.endpoint_config_name)
         threading.Thread(target=hosted.run, daemon=True).start()
         return endpoint
+
+    def update_endpoint(self, endpoint_name: str, configuration: str) -> Any:
+        """Serve from another configuration as soon as that is in service ("UpdateEndpoint")."""
+        endpoint = self.endpoints.get(endpoint_name)
+        if endpoint is None:
+            raise ValidationError(message=f'Could not find endpoint "{endpoint_name}".')
+        if configuration not in self.endpoint_configs:
+            raise ValidationError(
+                message=f'Could not find endpoint configuration "{configuration}".'
+            )
+        if (status := endpoint.endpoint_status) != "InService":
+            # Of a failed one, no document says what becomes of it. Here it is made anew.
+            raise ValidationError(message=f"Cannot update endpoint {endpoint.arn}: it is {status}.")
+        endpoint.endpoint_status = "Updating"
+        hosted = self._host(endpoint, configuration)
+        threading.Thread(target=hosted.run, args=(configuration,), daemon=True).start()
+        return endpoint
+
+    def _host(self, endpoint: Any, configuration: str) -> "_Hosted":
+        [variant] = self.endpoint_configs[configuration].production_variants
+        return _Hosted(endpoint, variant, self.describe_model(variant["ModelName"]))
 
     def delete_endpoint(self, endpoint_name: str) -> None:
         """Stop serving."""
         endpoint = self.endpoints.get(endpoint_name)
         super().delete_endpoint(endpoint_name)
         _hosted.pop(endpoint.arn).end()
+
+
+class HostingResponse(LocalSageMakerResponse):
+    """The local AWS's, with the action that moto lacks."""
+
+    def update_endpoint(self) -> Any:
+        """``UpdateEndpoint``."""
+        endpoint = self.sagemaker_backend.update_endpoint(
+            self._get_param("EndpointName"), self._get_param("EndpointConfigName")
+        )
+        return ActionResult({"EndpointArn": endpoint.arn})
 
 
 class LocalRuntimeResponse(SageMakerRuntimeResponse):  # type: ignore[misc]  # moto is not checked
@@ -132,7 +164,7 @@ class LocalRuntimeResponse(SageMakerRuntimeResponse):  # type: ignore[misc]  # m
         """``InvokeEndpoint``."""
         name = self.path.split("/")[2]
         endpoint = sagemaker_backends[self.current_account][self.region].endpoints.get(name)
-        if endpoint is None or endpoint.endpoint_status != "InService":
+        if endpoint is None or endpoint.endpoint_status not in _ANSWERING:
             message = f"Endpoint {name} of account {self.current_account} not found."
             return _error(400, "ValidationError", {"Message": message})
         headers = {key: self.headers[key] for key in _HEADERS if key in self.headers}
@@ -172,8 +204,13 @@ class _Hosted:
         self._changing = threading.Lock()  # nothing starts what has been ended
         self._ended = False
 
-    def run(self) -> None:
-        """Bring the endpoint into service, or say why it can't be."""
+    def run(self, configuration: str | None = None) -> None:
+        """Bring the endpoint into service, or say why it can't be.
+
+        Args:
+            configuration: What the endpoint is updated to: until it is in service, and if it can't
+                be, the endpoint serves what it served before ("Use automatic rollback").
+        """
         status, reason = "InService", None
         try:
             self._fetch()
@@ -186,6 +223,12 @@ class _Hosted:
         if status == "Failed":
             self._server.stop()
         self._write_log()
+        if configuration is not None:
+            if status == "InService":
+                _hosted[self._endpoint.arn].end()
+                _hosted[self._endpoint.arn] = self
+                self._endpoint.endpoint_config_name = configuration
+            status = "InService"
         self._endpoint.last_modified_time = datetime.datetime.now(datetime.timezone.utc)
         self._endpoint.failure_reason = reason
         self._endpoint.endpoint_status = status

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
+from moto.core.responses import ActionResult
 from moto.s3 import urls
 from moto.s3.exceptions import BucketAccessDeniedError, S3ClientError
 from moto.s3.responses import S3Response
@@ -35,6 +36,16 @@ class S3RefusalError(BucketAccessDeniedError):  # type: ignore[misc]  # moto is 
 
 class LocalS3Response(S3Response):  # type: ignore[misc]  # moto is not checked
     """moto's, which asks the policies of the caller, the bucket and the key."""
+
+    def get_bucket_notification(self) -> Any:
+        """``GetBucketNotificationConfiguration``, which tells of EventBridge, too."""
+        found = self.backend.get_bucket_notification_configuration(self.bucket_name)
+        if found is None or found.event_bridge is None:
+            return super().get_bucket_notification()
+        if found.topic or found.queue or found.cloud_function:
+            raise NotImplementedError("the local AWS tells of EventBridge alone")
+        self.data["Action"] = "GetBucketNotificationConfiguration"
+        return self.serialized(ActionResult({"EventBridgeConfiguration": {}}))
 
     def _authenticate_and_authorize_s3_action(
         self, bucket_name: str | None = None, key_name: str | None = None
@@ -117,6 +128,9 @@ class LocalS3Response(S3Response):  # type: ignore[misc]  # moto is not checked
 
     def _authorize_reading(self, caller: Caller, bucket: Any, key: str) -> None:
         found = self.backend.get_object(bucket.name, key, version_id=self._query.get("versionId"))
+        if found is None:
+            # Only who may list learns that there is none ("GetObject", "HeadObject": Permissions).
+            self._authorize(caller, "ListBucket", bucket.name, None)
         if found is not None and found.encryption == "aws:kms" and found.kms_key_id:
             self._authorize_key(caller, "kms:Decrypt", found.kms_key_id)
 

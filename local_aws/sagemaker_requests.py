@@ -13,6 +13,14 @@ _OF_JOBS = {
     for kind in ("processing", "training")
 }
 
+_OF_AN_EXECUTION = (
+    "DescribePipelineDefinitionForExecution",
+    "DescribePipelineExecution",
+    "ListPipelineExecutionSteps",
+    "ListPipelineParametersForExecution",
+    "StopPipelineExecution",
+)
+
 
 class Resources:
     """SageMaker's resources in an account and region, by the names that requests give."""
@@ -77,9 +85,9 @@ def authorize_request(
 
 def _needed(action: str, request: Mapping[str, Any], resources: Resources) -> Iterator[_Needed]:
     """What an action needs: "Actions, resources, and condition keys for Amazon SageMaker"."""
-    if action == "StartPipelineExecution":
+    if action in ("StartPipelineExecution", "ListPipelineExecutions"):
         yield f"sagemaker:{action}", resources.pipeline(request["PipelineName"]), {}
-    elif action == "StopPipelineExecution":
+    elif action in _OF_AN_EXECUTION:
         yield f"sagemaker:{action}", request["PipelineExecutionArn"], {}
     elif action in _OF_JOBS:
         kind = _OF_JOBS[action]

@@ -10,7 +10,7 @@ from typing import Any
 
 # "Default cache key attributes by pipeline step type". Inputs count by their URIs: what is stored
 # there may have changed. Outputs, resources and the network don't count.
-_KEYS = {
+KEYS = {
     "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
     "Training": (
         "AlgorithmSpecification",
@@ -115,4 +115,4 @@ def duration(text: str) -> datetime.timedelta:
 
 
 def _key(step: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
-    return copy.deepcopy({name: request.get(name) for name in _KEYS[step["Type"]]})
+    return copy.deepcopy({name: request.get(name) for name in KEYS[step["Type"]]})

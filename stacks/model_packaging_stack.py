@@ -22,6 +22,7 @@ from model_packaging import (
     ArtifactBucket,
     ExecutionNotifications,
     ModelRegistration,
+    OperatorsPolicy,
     PackagingPipeline,
     PipelineMonitoring,
     PipelineTrigger,
@@ -83,6 +84,7 @@ class ModelPackagingStack(Stack):
         self.pipeline = self._build_pipeline()
         self.trigger = self._build_trigger()
         self.monitoring = self._build_monitoring()
+        self._build_operators_policy()
         self._set_permissions_boundary()
         # Last, where templates of earlier versions have them.
         for name, told, description in self._outputs:
@@ -237,6 +239,7 @@ class ModelPackagingStack(Stack):
             log_group=log_group,
             topic=topic,
             topic_key=None if topic else self.artifacts.encryption_key,
+            runbook=alarms.runbook,
             removal_policy=self._removal_policy,
         )
         if alarms.executions:
@@ -251,6 +254,22 @@ class ModelPackagingStack(Stack):
             monitoring.topic.add_subscription(subscriptions.EmailSubscription(address))
         self._tell("DashboardUrl", monitoring.dashboard_url, "The dashboard.")
         return monitoring
+
+    def _build_operators_policy(self) -> None:
+        if not self._settings.operators_policy:
+            return
+        operators = OperatorsPolicy(
+            self,
+            "Operators",
+            pipeline=self.pipeline,
+            trigger=self.trigger,
+            key=self.artifacts.encryption_key,
+        )
+        self._tell(
+            "OperatorsPolicyArn",
+            operators.policy.managed_policy_arn,
+            "Attach it to who runs the stage's commands.",
+        )
 
     def _build_log_group(self) -> logs.ILogGroup | None:
         if self._settings.log_retention is None:

@@ -18,6 +18,7 @@ from pydantic import (
 
 from model_packaging.models.model_objects import overlap
 from model_packaging.models.training_job import MODEL_SUFFIX
+from model_packaging.monitoring.alarms import RUNBOOK
 from model_packaging.monitoring.execution_notifications import ExecutionEnd
 from model_packaging.step import InvalidConfigError, PackageStepConfig
 from model_packaging.step.sdk.sklearn_image import require_region
@@ -199,6 +200,8 @@ class Alarms(_Settings):
         days_without_execution: Days without an execution that raise an alarm. Default: none do.
         executions: Ends of executions that are told to the same people: ``Succeeded``, ``Failed``,
             ``Stopped``. Default: none; of a failure, an alarm tells.
+        runbook: What the name of an alarm's page comes after, in the alarm's description. Default:
+            where this project has them.
     """
 
     emails: tuple[Annotated[str, _matches(r"[^@\s]+@[^@\s]+", "an e-mail address")], ...] = ()
@@ -215,6 +218,12 @@ class Alarms(_Settings):
     duration_share: StrictNumber = Field(default=0.8, gt=0, le=1)
     days_without_execution: StrictInteger | None = Field(default=None, ge=1, le=7)
     executions: tuple[ExecutionEnd, ...] = ()
+    runbook: Annotated[
+        str,
+        _matches(
+            r"\S{1,500}/", "where pages are; write 'https://wiki.example.com/runbook/', ending so"
+        ),
+    ] = RUNBOOK
 
     @model_validator(mode="after")
     def _topic_has_its_own_subscriptions(self) -> "Alarms":
@@ -293,6 +302,8 @@ class StageSettings(_Settings):
             `cdk bootstrap` made, whose policy lets everybody of the account read.
         permissions_boundary: Managed policy that bounds every role of the stack, by its name or
             ARN. Default: none.
+        operators_policy: Whether to make a managed policy for the people who run the stage: what
+            the commands need. Default: they have permissions of their own.
         bucket: The artifact bucket.
         sizes: The packaging job's instance.
         packaging: Further settings of the packaging step: what ``PackageStepConfig`` takes, but for
@@ -327,6 +338,7 @@ class StageSettings(_Settings):
     customer_key: Annotated[bool | str, PlainValidator(_customer_key)] = True
     bootstrap_key: Annotated[str, AfterValidator(_bootstrap_key)] | None = None
     permissions_boundary: Annotated[str, AfterValidator(_boundary)] | None = None
+    operators_policy: StrictTruth = False
     bucket: Bucket = Bucket()
     sizes: Sizes = Sizes()
     packaging: dict[str, Any] = {}

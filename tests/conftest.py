@@ -15,6 +15,11 @@ from unittest import mock
 
 PROJECT = Path(__file__).parent.parent
 
+# What `make test ARGS=…` gave to make is not for the makes that tests run.
+for word in os.environ.pop("MAKEFLAGS", "").split():
+    if "=" in word:
+        os.environ.pop(word.partition("=")[0], None)
+
 # As the Makefile sets it, for those who start pytest themselves. Before aws_cdk is imported.
 if (PROJECT / ".venv" / "node").exists():
     node = PROJECT / ".venv" / "node" / "bin"
@@ -55,6 +60,7 @@ LONG = (
     "tests/local_aws/test_review_of_deployed.py",
     "tests/local_aws/test_announced_models.py",
     "tests/operations/test_demo.py",
+    "tests/docs/test_runbook.py",
     "tests/operations/test_smoke.py",
     "tests/operations/test_local.py",
     "tests/test_hermetic_synth.py",
@@ -156,6 +162,18 @@ def dev(once: Callable[[str, Make], Path]) -> Path:
 def prod(once: Callable[[str, Make], Path]) -> Path:
     """The assembly of the stage prod."""
     return once("prod", lambda outdir: synthesize(outdir, stage="prod"))
+
+
+@pytest.fixture(scope="session")
+def operated(once: Callable[[str, Make], Path]) -> Path:
+    """The assembly of the stage prod with a managed policy for its operators."""
+
+    def make(outdir: Path) -> None:
+        stages = json.loads((PROJECT / "cdk.json").read_text())["context"]["stages"]
+        prod = stages["prod"] | {"operators_policy": True}
+        synthesize(outdir, stage="prod", stages={"prod": prod})
+
+    return once("operated", make)
 
 
 @pytest.fixture(scope="session")

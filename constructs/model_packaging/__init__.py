@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from model_packaging.monitoring.execution_notifications import ExecutionNotifications
     from model_packaging.monitoring.pipeline_monitoring import PipelineMonitoring
     from model_packaging.monitoring.processing_log_group import ProcessingLogGroup
+    from model_packaging.operators_policy import OperatorsPolicy
     from model_packaging.packaging_pipeline import PackagingPipeline
     from model_packaging.pipeline_schedule import PipelineSchedule
     from model_packaging.pipeline_trigger import PipelineTrigger
@@ -57,6 +58,7 @@ __all__ = [
     "ModelRegistrationConfig",
     "ModelRegistrationStepBuilder",
     "ModelUpload",
+    "OperatorsPolicy",
     "PackageContext",
     "PackageStepConfig",
     "PackagedModel",
@@ -92,6 +94,7 @@ _CONSTRUCTS = {
     "ModelOrigin": "models.model_origin",
     "ModelRegistration": "following.model_registration",
     "ModelUpload": "models.model_upload",
+    "OperatorsPolicy": "operators_policy",
     "PackageContext": "following.package_context",
     "PackagingPipeline": "packaging_pipeline",
     "PackagingRoles": "roles",

@@ -6,9 +6,11 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.responses import ActionResult
 
+from local_aws.service_requests import AsksForStacks
 
-class LocalCloudFormationResponse(CloudFormationResponse):  # type: ignore[misc]  # not checked
-    """moto's, with the action that it lacks."""
+
+class LocalCloudFormationResponse(AsksForStacks, CloudFormationResponse):  # type: ignore[misc]
+    """moto's, which asks IAM, with the action that it lacks."""
 
     def update_termination_protection(self) -> Any:
         """``UpdateTerminationProtection``."""

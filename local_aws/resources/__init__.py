@@ -23,6 +23,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     custom.Function,
     custom.LogRetention,
     custom.RestrictDefaultSecurityGroup,
+    identity.ManagedPolicy,
     identity.Policy,
     identity.Role,
     messaging.Queue,

@@ -1,5 +1,5 @@
 # ruff: noqa: D101, D102  # each class is one CloudFormation type
-"""Roles and their inline policies."""
+"""Roles, their inline policies, and managed policies."""
 
 import json
 from typing import Any
@@ -114,3 +114,48 @@ class Policy(Resource):
             boto3.client("iam").delete_role_policy(
                 RoleName=role, PolicyName=self.physical_resource_id
             )
+
+
+class ManagedPolicy(Resource):
+    TYPE = "AWS::IAM::ManagedPolicy"
+    NAME_PROPERTY = "ManagedPolicyName"
+    PROPERTIES = frozenset(
+        {"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Tags"}
+    )
+    REPLACED_BY = frozenset({"Description", "ManagedPolicyName", "Path"})
+
+    def create(self) -> None:
+        made = boto3.client("iam").create_policy(
+            PolicyName=self.physical_resource_id,
+            Description=self.properties.get("Description", ""),
+            Path=self.properties.get("Path", "/"),
+            PolicyDocument=json.dumps(self.properties["PolicyDocument"]),
+        )
+        self.physical_resource_id = made["Policy"]["Arn"]
+        self.update({"PolicyDocument": self.properties["PolicyDocument"]})
+
+    def update(self, before: Properties) -> None:
+        iam, policy = boto3.client("iam"), {"PolicyArn": self.physical_resource_id}
+        if self.properties["PolicyDocument"] != before["PolicyDocument"]:
+            # A policy keeps five versions ("IAM and AWS STS quotas"): here, the last one alone.
+            document = json.dumps(self.properties["PolicyDocument"])
+            iam.create_policy_version(**policy, PolicyDocument=document, SetAsDefault=True)
+            for version in iam.list_policy_versions(**policy)["Versions"]:
+                if not version["IsDefaultVersion"]:
+                    iam.delete_policy_version(**policy, VersionId=version["VersionId"])
+        old, new = set(before.get("Roles", [])), set(self.properties.get("Roles", []))
+        for role in sorted(old - new):
+            iam.detach_role_policy(RoleName=role, **policy)
+        for role in sorted(new - old):
+            iam.attach_role_policy(RoleName=role, **policy)
+        given = {tag["Key"] for tag in before.get("Tags", [])}
+        if gone := sorted(given - set(self.tags())):
+            iam.untag_policy(**policy, TagKeys=gone)
+        if tags := self.properties.get("Tags"):
+            iam.tag_policy(**policy, Tags=tags)
+
+    def remove(self) -> None:
+        iam, policy = boto3.client("iam"), {"PolicyArn": self.physical_resource_id}
+        for role in self.properties.get("Roles", []):
+            iam.detach_role_policy(RoleName=role, **policy)
+        iam.delete_policy(**policy)

@@ -62,6 +62,7 @@ def _without_the_model(one: Packaging) -> str:
     reason = one.reason or ""
     if one.model:
         key = S3Location.parse(one.model).key
+        reason = reason.replace(f"{one.model}: ", "")  # the packager's own beginning
         for name in (one.model, key, key.rpartition("/")[2]):
             reason = reason.replace(name, "<model>") if name else reason
     return reason

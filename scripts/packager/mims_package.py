@@ -25,10 +25,13 @@ from mims_engine.atomic_file import AtomicFile
 from mims_engine.command_line import argument_parser, checked_options
 from mims_engine.contract import FAILED_EVENT, MESSAGE_LIMIT
 from mims_engine.errors import BadInput, PackagingError, show
+from mims_engine.job_request import model_uri, origin
 from mims_engine.log import log
 from mims_engine.run import package
 from mims_engine.threads import keep_freed_memory
 from mims_engine.verify import check
+
+URI_LIMIT = 256  # characters: of the message's bytes, at least as many are left for the reason
 
 
 def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
@@ -54,27 +57,37 @@ def write_message(path: str, text: str) -> None:
         log(f"mims_package: the message file could not be written: {error}")
 
 
-def message_file(argv: Sequence[str]) -> str:
-    """Where the message goes, even if the rest of the command line cannot be understood."""
-    path = str(argument_parser().get_default("message_file"))
+def place(argv: Sequence[str], flag: str) -> str:
+    """A path, even if the rest of the command line cannot be understood."""
+    path = str(argument_parser().get_default(flag[2:].replace("-", "_")))
     for index, argument in enumerate(argv):
         name, equals, value = argument.partition("=")
-        if name == "--message-file":
+        if name == flag:
             path = value if equals else next(iter(argv[index + 1 :]), "")
     return path
 
 
 def fail(argv: Sequence[str], exit_code: int, reason: str) -> None:
     """Tells why, in the log, in the message file and on the error stream."""
-    reason = one_line(reason)
-    log(json.dumps(failure_event(exit_code, reason)))
+    event = failure_event(argv, exit_code, reason)
+    log(json.dumps(event))
     with contextlib.suppress(OSError):  # as in log()
-        print(f"mims_package: error: {reason}", file=sys.stderr, flush=True)
-    write_message(message_file(argv), reason)
+        print(f"mims_package: error: {event['reason']}", file=sys.stderr, flush=True)
+    write_message(place(argv, "--message-file"), str(event["reason"]))
 
 
-def failure_event(exit_code: int, reason: str) -> dict[str, object]:
-    return {"event": FAILED_EVENT, "exit_code": exit_code, "reason": reason}
+def failure_event(argv: Sequence[str], exit_code: int, reason: str) -> dict[str, object]:
+    """What failed and why; the reason names the model as S3 does, where the job tells it."""
+    job_config_file = place(argv, "--job-config-file")
+    uri = model_uri(job_config_file, place(argv, "--model-dir"))
+    if uri:
+        reason = f"{show(uri, URI_LIMIT)[1:-1]}: {reason}"
+    return {
+        "event": FAILED_EVENT,
+        **origin(job_config_file),
+        "exit_code": exit_code,
+        "reason": one_line(reason),
+    }
 
 
 def stop_on_signals(argv: Sequence[str]) -> None:
@@ -91,12 +104,12 @@ def stop_on_signals(argv: Sequence[str]) -> None:
             return
         while AtomicFile.unfinished:
             AtomicFile.unfinished[-1].discard()
-        reason = f"stopped by {signal.Signals(signum).name}"
-        line = json.dumps(failure_event(128 + signum, reason)) + "\n"
+        event = failure_event(argv, 128 + signum, f"stopped by {signal.Signals(signum).name}")
+        line = json.dumps(event) + "\n"
         # Not print: what the signal interrupted may be a print.
         with contextlib.suppress(OSError):
             os.write(1, line.encode())
-        write_message(message_file(argv), reason)
+        write_message(place(argv, "--message-file"), str(event["reason"]))
         os._exit(128 + signum)
 
     for signum in (signal.SIGTERM, signal.SIGINT):

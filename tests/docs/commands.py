@@ -93,18 +93,18 @@ def make(words: list[str], folder: Folder) -> None:
         name: text if name in its_own else f"9{text}" if text.isdigit() else f"given-{name}"
         for name, text in given.items()
     }
-    recipes = _recipes(tasks, values)
-    programs = re.findall(r"python (benchmarks/\S+)", recipes)
+    planned = recipes(tasks, values)
+    programs = re.findall(r"python (benchmarks/\S+)", planned)
     for name in given:
-        is_read = _recipes(tasks, values | {name: ""}) != recipes or any(
+        is_read = recipes(tasks, values | {name: ""}) != planned or any(
             f'environ.get("{name}"' in (PROJECT / program).read_text() for program in programs
         )
         require(is_read, f"make {' '.join(tasks)} does not read {name}")
-    for line in re.findall(r"^python -m operations.*$", recipes, re.MULTILINE):
+    for line in re.findall(r"^python -m operations.*$", planned, re.MULTILINE):
         check(shlex.split(line.partition(" || ")[0]))  # what follows judges its exit code
 
 
-def _recipes(tasks: list[str], variables: dict[str, str]) -> str:
+def recipes(tasks: list[str], variables: dict[str, str]) -> str:
     """What make would run, set-up included."""
     of_the_make_that_runs_this = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", *variables}
     return subprocess.run(
@@ -209,16 +209,20 @@ def source(words: list[str], folder: Folder) -> None:
 
 def aws(words: list[str], folder: Folder) -> None:
     service, operation, *options = words
+    if (service, operation) == ("s3", "ls"):
+        require(options[:-1] == ["--recursive"], "no rule checks these options")
+        return
     if (service, operation) == ("s3", "cp"):
         uploads = Trigger()
         announced = rf"s3://BUCKET/{uploads.prefix}.+{re.escape(uploads.suffix)}"
         require(re.fullmatch(announced, options[-1]), f"{options[-1]} starts no pipeline")
         return
+    service = {"s3api": "s3"}.get(service, service)
     model = botocore.session.get_session().get_service_model(service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
     require(operation in names, f"{service} has no {operation}")
     shape = model.operation_model(names[operation]).input_shape
-    known = {f"--{xform_name(name, '-')}" for name in shape.members} | {"--query"}
+    known = {f"--{xform_name(name, '-')}" for name in shape.members} | {"--query", "--output"}
     needed = {
         f"--{xform_name(name, '-')}"
         for name in shape.required_members
@@ -229,10 +233,33 @@ def aws(words: list[str], folder: Folder) -> None:
     require(needed <= given <= known, f"{operation} takes {needed}, and perhaps {known - needed}")
 
 
+def export(words: list[str], folder: Folder) -> None:
+    for word in words:
+        name, _, value = word.partition("=")
+        require(name == "STAGE", f"no rule checks export {name}")
+        require_stage(value)
+
+
+def git(words: list[str], folder: Folder) -> None:
+    known = (["switch", "--detach", "REVISION"], ["switch", "-"], ["log", "--oneline"], ["diff"])
+    require(words in known, f"no rule checks git {' '.join(words)}: add one to {__name__}")
+
+
+def npm(words: list[str], folder: Folder) -> None:
+    [command, *options, package] = words
+    require((command, options) == ("install", ["--save-exact"]), "no rule checks these options")
+    name, _, version = package.partition("@")
+    require(f'"{name}"' in (PROJECT / "package.json").read_text(), f"package.json has no {name}")
+    require(version, "name a version: the registry's latest may be another major one")
+
+
 RULES: dict[str, Rule] = {
     "aws": aws,
     "cdk": cdk,
+    "export": export,
+    "git": git,
     "make": make,
+    "npm": npm,
     "pip": pip,
     "pytest": pytest_,
     "python": python,

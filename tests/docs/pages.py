@@ -12,6 +12,8 @@ PAGES = [README, PROJECT / "CONTRIBUTING.md", CHANGELOG, *sorted(DOCS.rglob("*.m
 
 _BLOCK = re.compile(r"^( *)```(.*)\n((?:.*\n)*?)\1```$", re.MULTILINE)
 
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Block:
@@ -39,6 +41,16 @@ def blocks(language: str | None = None, page: Path | None = None) -> list[Block]
         for text in [file.read_text()]
         for found in _BLOCK.finditer(text)
         if language in (None, found[2])
+    ]
+
+
+def blocks_by_heading(page: Path) -> list[tuple[str, Block]]:
+    """The blocks of a page, each with the heading that it stands below."""
+    text = page.read_text()
+    headings = [(text.count("\n", 0, found.start()), found[1]) for found in _HEADING.finditer(text)]
+    return [
+        ([heading for line, heading in headings if line < block.line][-1], block)
+        for block in blocks(page=page)
     ]
 
 

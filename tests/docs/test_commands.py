@@ -61,6 +61,10 @@ def test_the_commands_in_a_pages_text_are_true(page: Path) -> None:
         ("cdk synth -c account=1", "app.py does not read account"),
         ("aws s3 cp model.zip s3://BUCKET/models/model.zip", "starts no pipeline"),
         ("aws sqs receive-message --queue QUEUE_URL", "receive-message takes {'--queue-url'}"),
+        ("export STAGE=staging", "cdk.json has no stage staging"),
+        ("export PATH=bin", "no rule checks export PATH"),
+        ("git push", "no rule checks git push"),
+        ("npm install --save-exact aws-cdk", "name a version"),
         ("aws sqs redrive --queue-url QUEUE_URL", "sqs has no redrive"),
     ],
 )

@@ -15,9 +15,11 @@ from model_packaging.step import contract
 from model_packaging.step.packager import PROGRAM
 from model_packaging.step.settings.schema import config_table
 from tests.docs import pages
+from tests.docs.how_it_works import PAGE
 from tests.docs.pages import CHANGELOG, DOCS, PAGES, PROJECT, README, name_of
 
 DECISIONS = DOCS / "decisions"
+RUNBOOK = DOCS / "runbook"
 
 # What runs or compares the blocks of each language.
 CHECKED_BY = {
@@ -28,6 +30,11 @@ CHECKED_BY = {
     "yaml": "tests/operations/review/test_recipes.py",
     "gitignore": "tests/docs/test_pages.py",
     "mermaid": "tests/docs/test_pages.py",
+}
+# The pages whose blocks of a language that test asks for, if not all pages.
+CHECKED_PAGES = {
+    "text": {README, PAGE, DOCS / "review.md"},
+    "mermaid": {README, PAGE},
 }
 
 of_each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -40,11 +47,17 @@ def test_the_readme_is_the_first_ten_minutes() -> None:
 @of_each_page
 def test_every_block_is_one_that_a_test_checks(page: Path) -> None:
     unchecked = [
-        str(block) for block in pages.blocks(page=page) if block.language not in CHECKED_BY
+        str(block) for block in pages.blocks(page=page) if not is_checked(page, block.language)
     ]
     assert unchecked == []
     in_another_way = re.findall(r"^ *(?:```|~~~).*|^(?: {4}|\t).+", pages.prose(page), re.MULTILINE)
     assert in_another_way == []
+
+
+def is_checked(page: Path, language: str) -> bool:
+    if page.parent == RUNBOOK and language in ("sh", "text"):
+        return True  # tests/docs/test_runbook.py takes every block of its pages
+    return language in CHECKED_BY and page in CHECKED_PAGES.get(language, {page})
 
 
 @pytest.mark.parametrize("language", CHECKED_BY)
@@ -63,10 +76,16 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in pages.anchors(target), link
 
 
-@pytest.mark.parametrize("folder", [DOCS, DECISIONS], ids=name_of)
+@pytest.mark.parametrize("folder", [DOCS, DECISIONS, RUNBOOK], ids=name_of)
 def test_every_page_is_in_the_index_of_its_folder(folder: Path) -> None:
     listed = pages.links(folder / "README.md")
     assert {page.name for page in folder.glob("*.md")} - {"README.md", *listed} == set()
+
+
+def test_the_index_lists_the_indexes_of_its_folders() -> None:
+    folders = {path.name for path in DOCS.iterdir() if path.is_dir()}
+    assert folders == {"decisions", "runbook"}
+    assert {f"{folder}/README.md" for folder in folders} <= set(pages.links(DOCS / "README.md"))
 
 
 # The changelog names what is gone.
@@ -83,7 +102,7 @@ def test_every_path_that_a_page_names_is_there(page: Path) -> None:
 
 
 def test_the_picture_names_what_runs() -> None:
-    [picture] = pages.blocks("mermaid")
+    [picture] = pages.blocks("mermaid", README)
     for name in (contract.PACKAGING_STEP, PROGRAM, "model.tar.gz", "code/", "packaged/"):
         assert name in picture.text
 

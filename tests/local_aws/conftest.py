@@ -61,11 +61,11 @@ def dev_stage(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def prod_stage(
-    own_cloud: LocalCloud, prod: Path, tmp_path_factory: pytest.TempPathFactory
+    own_cloud: LocalCloud, operated: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> "Stage":
     from tests.local_aws.running_stage import Stage
 
-    own_cloud.deploy(prod, STACK)
+    own_cloud.deploy(operated, STACK)
     return Stage(own_cloud, f"{STACK}-prod", tmp_path_factory.mktemp("prod"))
 
 

@@ -95,7 +95,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def policies(cloud: LocalCloud, stack: str) -> list[Policy]:
-    """Every policy of a deployed stack's roles and resources, but for AWS's managed ones."""
+    """Every policy of a deployed stack and its resources, but for AWS's managed ones."""
     client = cloud.client
     found: list[Policy] = []
     for item in client("cloudformation").list_stack_resources(StackName=stack)[
@@ -130,6 +130,27 @@ def _of_role(client: Any, of: str, name: str) -> list[Policy]:
 
     names = iam.list_role_policies(RoleName=name)["PolicyNames"]
     return [Policy(of, role["Arn"], "trust", trust, put_trust), *(inline(one) for one in names)]
+
+
+def _managed(client: Any, of: str, arn: str) -> list[Policy]:
+    iam, policy = client("iam"), {"PolicyArn": arn}
+
+    def version() -> str:
+        found: str = iam.get_policy(**policy)["Policy"]["DefaultVersionId"]
+        return found
+
+    def read() -> Document:
+        document: Document = iam.get_policy_version(**policy, VersionId=version())["PolicyVersion"][
+            "Document"
+        ]
+        return document
+
+    def write(document: Document) -> None:
+        before = version()
+        iam.create_policy_version(**policy, PolicyDocument=json.dumps(document), SetAsDefault=True)
+        iam.delete_policy_version(**policy, VersionId=before)  # there may be five
+
+    return [Policy(of, arn, "identity", read, write)]
 
 
 def _of_bucket(client: Any, of: str, name: str) -> list[Policy]:
@@ -194,6 +215,7 @@ def _of_key(client: Any, of: str, name: str) -> list[Policy]:
 
 
 _MAKERS: dict[str, Callable[[Any, str, str], list[Policy]]] = {
+    "AWS::IAM::ManagedPolicy": _managed,
     "AWS::IAM::Role": _of_role,
     "AWS::KMS::Key": _of_key,
     "AWS::S3::Bucket": _of_bucket,

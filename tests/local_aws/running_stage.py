@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ ALARM = "AWS::CloudWatch::Alarm"
 # As long as the file isn't there, the job runs.
 SLOW = """
 import pathlib, time
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + {seconds}
 while not pathlib.Path({file!r}).exists() and time.monotonic() < deadline:
     time.sleep(0.02)
 """
@@ -44,6 +44,7 @@ class Stage:
         self._queue = self.outputs["DeadLetterQueueUrl"]
         self._scratch = scratch
         self._uploads = 0
+        self._slow_jobs = 0
         self.policies = policies(cloud, stack)
 
     def permissions(self) -> list[Permission]:
@@ -100,13 +101,12 @@ class Stage:
             let_it_end: Whether the job ends by itself afterwards. Default: it would run on.
         """
         sagemaker = self.cloud.client("sagemaker")
-        file = self._scratch / f"end-{self._uploads}"
-        with self._slow_job(file):
+        with self.slow_job() as end:
             arn = self._upload()
-            until(lambda: self._jobs(arn), "the job to begin")
+            until(lambda: self.jobs(arn), "the job to begin")
             sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
             if let_it_end:
-                file.touch()
+                end()
             execution = until(lambda: self._ended(arn), "the execution to end")
         stopped = execution["PipelineExecutionStatus"] == "Stopped"
         return None if stopped else execution["FailureReason"]
@@ -192,23 +192,30 @@ class Stage:
         running = execution["PipelineExecutionStatus"] in ("Executing", "Stopping")
         return None if running else execution
 
-    def _jobs(self, arn: str) -> list[Any]:
+    def jobs(self, arn: str) -> list[Any]:
+        """The steps of an execution that have a job."""
         steps = self.cloud.client("sagemaker").list_pipeline_execution_steps(
             PipelineExecutionArn=arn
         )["PipelineExecutionSteps"]
         return [step for step in steps if step["Metadata"]]
 
     @contextmanager
-    def _slow_job(self, file: Path) -> Iterator[None]:
-        """The pipeline with another script, which ends when a file is there."""
+    def slow_job(self, seconds: float = 60) -> Iterator[Callable[[], None]]:
+        """The pipeline with another script, which ends when it is told to, or some time later.
+
+        Args:
+            seconds: How much later.
+        """
+        self._slow_jobs += 1
+        file = self._scratch / f"end-{self._slow_jobs}"
         s3 = self.cloud.client("s3")
         bucket, key = self.code()
         before = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         body = io.BytesIO()
         with zipfile.ZipFile(body, "w") as archived:
-            archived.writestr("__main__.py", SLOW.format(file=str(file)))
+            archived.writestr("__main__.py", SLOW.format(file=str(file), seconds=seconds))
         s3.put_object(Bucket=bucket, Key=key, Body=body.getvalue())
         try:
-            yield
+            yield file.touch
         finally:
             s3.put_object(Bucket=bucket, Key=key, Body=before)

@@ -27,11 +27,11 @@ STEP = "PackagingStep"
 SECONDS = 60
 
 
-def archive(content: bytes) -> bytes:
-    """A model archive with one file, ``model.bin``."""
+def archive(content: bytes, name: str = "model.bin") -> bytes:
+    """A model archive with one file."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        member = tarfile.TarInfo("model.bin")
+        member = tarfile.TarInfo(name)
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
@@ -247,19 +247,23 @@ def test_an_archive_that_the_script_refuses_fails_with_its_reason_and_is_counted
     key = packaging.upload("half.tar.gz", whole[: len(whole) // 2])
     [execution] = packaging.ended(key, 1)
     assert execution["PipelineExecutionStatus"] == "Failed"
-    assert "'half.tar.gz' is cut off" in execution["FailureReason"]
+    reason = f"s3://{packaging.bucket}/{key}: 'half.tar.gz' is cut off"
+    assert reason in execution["FailureReason"]
     step = packaging.step(execution)
     job_name = step["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     job = packaging.cloud.client("sagemaker").describe_processing_job(ProcessingJobName=job_name)
     for told in (step["FailureReason"], job["FailureReason"], job["ExitMessage"]):
-        assert "'half.tar.gz' is cut off" in told
+        assert reason in told
     assert packaging.written() == before
     assert packaging.metric(PIPELINES_NAMESPACE, "ExecutionFailed", **dimensions) == failed + 1
     assert (
         packaging.metric(PIPELINES_NAMESPACE, "StepFailed", StepName=STEP, **dimensions)
         == steps + 1
     )
-    assert "cut off" in "".join(log_of(packaging.cloud, job_name))
+    [line] = [json.loads(line) for line in log_of(packaging.cloud, job_name) if line[0] == "{"]
+    assert reason in line["reason"]
+    assert line["pipeline"] == packaging.pipeline
+    assert line["execution"] == execution["PipelineExecutionArn"].rpartition("/")[2]
 
 
 def log_of(cloud: LocalCloud, job_name: str) -> list[str]:

@@ -63,6 +63,12 @@ def container(key: str, **more: Any) -> dict[str, Any]:
 
 def create(cloud: LocalCloud, name: str, content: bytes) -> None:
     """A model of an archive, and an endpoint."""
+    configured(cloud, name, content)
+    cloud.client("sagemaker").create_endpoint(EndpointName=name, EndpointConfigName=name)
+
+
+def configured(cloud: LocalCloud, name: str, content: bytes) -> None:
+    """A model of an archive, and an endpoint's configuration."""
     cloud.client("s3").put_object(Bucket="packages", Key=name, Body=content)
     sagemaker = cloud.client("sagemaker")
     sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container(name))
@@ -70,18 +76,17 @@ def create(cloud: LocalCloud, name: str, content: bytes) -> None:
     sagemaker.create_endpoint_config(
         EndpointConfigName=name, ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}]
     )
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
 
 
 def ended(cloud: LocalCloud, name: str) -> dict[str, Any]:
-    """What is told of an endpoint when it is no longer being created."""
+    """What is told of an endpoint when it is no longer being created or updated."""
     found: dict[str, Any] = {}
 
-    def is_created() -> bool:
+    def is_made() -> bool:
         found.update(cloud.client("sagemaker").describe_endpoint(EndpointName=name))
-        return found["EndpointStatus"] != "Creating"
+        return found["EndpointStatus"] not in ("Creating", "Updating")
 
-    until(is_created)
+    until(is_made)
     return found
 
 
@@ -239,6 +244,42 @@ def test_an_endpoints_name_is_taken_until_it_is_deleted(cloud: LocalCloud) -> No
     sagemaker = cloud.client("sagemaker")
     with pytest.raises(ClientError, match="Cannot create already existing endpoint"):
         sagemaker.create_endpoint(EndpointName="echo", EndpointConfigName="echo")
+
+
+def test_an_updated_endpoint_answers_all_the_time_and_then_from_the_new_model(
+    cloud: LocalCloud,
+) -> None:
+    script = "model_fn = lambda model_dir: {!r}\npredict_fn = lambda rows, model: model\n"
+    sagemaker = cloud.client("sagemaker")
+    create(cloud, "first", archive({"code/inference.py": script.format("first")}))
+    ended(cloud, "first")
+    configured(cloud, "second", archive({"code/inference.py": script.format("second")}))
+    configured(cloud, "broken", b"no archive")
+
+    def answer() -> str:
+        told = cloud.client("sagemaker-runtime").invoke_endpoint(
+            EndpointName="first", Body=b"[]", ContentType="application/json"
+        )
+        return str(json.loads(told["Body"].read()))
+
+    assert answer() == "first"
+    for configuration, served, reason in (
+        ("broken", "first", "Failed to extract model data archive"),
+        ("second", "second", ""),
+    ):
+        before = answer()
+        sagemaker.update_endpoint(EndpointName="first", EndpointConfigName=configuration)
+        assert answer() == before
+        described = ended(cloud, "first")
+        assert described["EndpointStatus"] == "InService"
+        assert reason in described.get("FailureReason", "")
+        assert described["EndpointConfigName"] == served
+        assert answer() == served
+    for wrong in ({"EndpointName": "none"}, {"EndpointConfigName": "none"}):
+        given = {"EndpointName": "first", "EndpointConfigName": "second"} | wrong
+        with pytest.raises(ClientError, match=r'Could not find endpoint.* "none"'):
+            sagemaker.update_endpoint(**given)
+    sagemaker.delete_endpoint(EndpointName="first")
 
 
 def test_a_deleted_endpoint_leaves_no_process_and_no_model(cloud: LocalCloud) -> None:

@@ -13,6 +13,7 @@ import pytest
 from local_aws.cloud import ACCOUNT, REGION
 from local_aws.policy_evaluation import LOOPBACK, Request, Statement, is_allowed
 from tests.local_aws.deployed_policies import Permission
+from tests.local_aws.operators import Operators
 from tests.local_aws.running_stage import ALARM, Stage
 
 pytestmark = pytest.mark.e2e
@@ -21,6 +22,10 @@ pytestmark = pytest.mark.e2e
 # the tests name them, by pattern.
 _JOB = '"CreateProcessingJob API: Execution Role Permissions"'
 _HANDLER = "custom-resource-handlers of aws-cdk-lib, whose functions can't run here"
+_SPELLING = (
+    "a job's ARN is lower case here, and as the step is spelt in "
+    '"Customize access management for Pipelines jobs"'
+)
 NOT_EXERCISED = {
     "*JobRole*: ecr:*": f"no container is pulled: {_JOB}",
     "*JobRole*: logs:*": f"the local AWS writes a job's log as itself: {_JOB}",
@@ -29,12 +34,17 @@ NOT_EXERCISED = {
     '"Multipart upload API and permissions" of S3',
     # One of two spellings is the one that counts. ARNs are lower case in the events of steps
     # ("SageMaker pipeline step state change"); no document says that IAM sees them so.
-    "*PipelineRole*: sagemaker:* on *-PackagingStep-*": "a job's ARN is lower case here, and as "
-    'the step is spelt in "Customize access management for Pipelines jobs"',
+    "*PipelineRole*: sagemaker:* on *-PackagingStep-*": _SPELLING,
+    "Operators*: sagemaker:* on *-PackagingStep-*": _SPELLING,
     "lambda.amazonaws.com at *: sts:AssumeRole on *": f"who runs the {_HANDLER}",
     "*AutoDelete* at Artifacts*: s3:* on *": f"auto-delete-objects-handler: {_HANDLER}",
     "ProcessingLogs*: logs:* on *": f"log-retention-handler: {_HANDLER}",
 }
+
+
+@pytest.fixture(scope="module")
+def operators(prod_stage: Stage) -> Operators:
+    return Operators(prod_stage, "prod")
 
 
 def exercise(stage: Stage, permission: Permission) -> Callable[[], str | None]:
@@ -56,14 +66,33 @@ def is_exercised(permission: Permission) -> bool:
     return not any(fnmatch.fnmatchcase(str(permission), pattern) for pattern in NOT_EXERCISED)
 
 
+def of_operators(permission: Permission) -> bool:
+    return permission.policy.of.startswith("Operators")
+
+
+def require_refusal(permission: Permission, exercised: Callable[[], str | None]) -> None:
+    with permission.taken_away():
+        told = exercised()
+    assert told is not None, f"nothing needs {permission}"
+    # A policy's action may have a wildcard; what is refused never has.
+    named = "kms:" if permission.action == "kms:*" else permission.action.rstrip("*")
+    assert named in told, f"without {permission}: {told}"
+
+
 def test_each_permission_is_needed(stage: Stage) -> None:
     for permission in filter(is_exercised, stage.permissions()):
-        with permission.taken_away():
-            told = exercise(stage, permission)()
-        assert told is not None, f"nothing needs {permission}"
-        # A policy's action may have a wildcard; what is refused never has.
-        named = "kms:" if permission.action == "kms:*" else permission.action.rstrip("*")
-        assert named in told, f"without {permission}: {told}"
+        if not of_operators(permission):
+            require_refusal(permission, exercise(stage, permission))
+
+
+def test_each_permission_of_the_operators_is_needed(
+    prod_stage: Stage, operators: Operators
+) -> None:
+    permissions = [one for one in prod_stage.permissions() if of_operators(one)]
+    assert permissions
+    for permission in filter(is_exercised, permissions):
+        require_refusal(permission, operators.needing(permission))
+    operators.clear_queue()
 
 
 def test_each_permission_is_enough(stage: Stage) -> None:
@@ -73,6 +102,21 @@ def test_each_permission_is_enough(stage: Stage) -> None:
     if stage.physical(ALARM):
         assert stage.alarm() is None
         assert stage.log_access() is None
+
+
+def test_each_permission_of_the_operators_is_enough(operators: Operators) -> None:
+    assert operators.told("status") is None
+    assert operators.told("failures") is None
+    assert operators.told("logs", operators.packaged) is None
+    assert operators.told("package-report", operators.packaged) is None
+    assert operators.told("verify", operators.packaged) is None
+    assert operators.cancel() is None
+    assert operators.redrive("--yes") is None
+    # What is missing is told as that, not as forbidden.
+    assert "has no report" in str(operators.told("package-report", operators.failed))
+    assert "has no execution" in str(operators.told("logs", "abcdefabcdef"))
+    missing = f"s3://{operators.bucket}/models/missing/model.tar.gz"
+    assert "there is no object" in str(operators.told("start", missing))
 
 
 def test_what_is_not_exercised_is_in_a_policy(dev_stage: Stage, prod_stage: Stage) -> None:
@@ -95,10 +139,16 @@ def test_a_permissions_boundary_limits_the_role(dev_stage: Stage) -> None:
     assert "because no permissions boundary allows the s3:PutObject action" in str(told)
 
 
-ROLES = {"rule": "TriggerRole", "pipeline": "PipelineRole", "job": "JobRole"}
+ROLES = {
+    "rule": "TriggerRole",
+    "pipeline": "PipelineRole",
+    "job": "JobRole",
+    "operator": "OperatorsPolicy",  # whoever it is attached to
+}
 SAGEMAKER, EVENTS = "sagemaker.amazonaws.com", "events.amazonaws.com"
 OTHER_ACCOUNT = "210987654321"
 THROUGH_S3 = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
+THROUGH_SQS = {"kms:ViaService": "sqs.us-east-1.amazonaws.com"}
 PASSED = {"iam:PassedToService": SAGEMAKER}
 
 
@@ -125,7 +175,9 @@ class Asked:
             "rule": stage.rule(),
             "rule_role": stage.arn("TriggerRole"),
             "sagemaker": pipeline.rpartition(":")[0],
+            "rules": stage.rule().rpartition("/")[0],
             "stack": "ModelPackaging",  # the construct's path
+            "stacks": f"arn:aws:cloudformation:{account}:stack",
         }
         if stage.physical("AWS::KMS::Key"):
             self.names |= {
@@ -256,7 +308,7 @@ REFUSED: tuple[Call, ...] = (
 OTHERS_RULE = f"arn:aws:events:us-east-1:{OTHER_ACCOUNT}:rule/uploads"
 REFUSED_WITH_A_KEY: tuple[Call, ...] = (
     ("job", "kms:Decrypt", "{key}", {}),
-    ("job", "kms:Decrypt", "{key}", {"kms:ViaService": "sqs.us-east-1.amazonaws.com"}),
+    ("job", "kms:Decrypt", "{key}", THROUGH_SQS),
     ("job", "kms:GenerateDataKey", "{key}", {}),
     ("job", "kms:CreateGrant", "{key}", {"kms:GrantIsForAWSResource": "false"}),
     ("job", "kms:CreateGrant", "{key}", {}),
@@ -273,6 +325,74 @@ REFUSED_WITH_A_KEY: tuple[Call, ...] = (
     ("logging.s3.amazonaws.com", "s3:PutObject", "{logs}/other", source("{bucket}")),
     ("logging.s3.amazonaws.com", "s3:GetObject", "{logs}/{stack}/Artifacts/a", source("{bucket}")),
 )
+PROCESSING_LOGS = "{log_group}/aws/sagemaker/ProcessingJobs:log-stream:"
+NEEDED_BY_OPERATORS: tuple[Call, ...] = (
+    ("operator", "cloudformation:DescribeStacks", "{stacks}/ModelPackaging-prod/abc", {}),
+    ("operator", "sagemaker:StartPipelineExecution", "{pipeline}", {}),
+    ("operator", "sagemaker:StopPipelineExecution", "{pipeline}/execution/abc", {}),
+    ("operator", "sagemaker:DescribeProcessingJob", "{jobs}/pipelines-a-packagingstep-b", {}),
+    ("operator", "logs:GetLogEvents", f"{PROCESSING_LOGS}pipelines-a-PackagingStep-b/algo-1", {}),
+    ("operator", "events:DescribeRule", "{rule}", {}),
+    ("operator", "sqs:DeleteMessage", "{queue}", {}),
+    ("operator", "s3:GetObject", "{bucket}/models/a/model.tar.gz", {}),
+    ("operator", "s3:GetObject", "{bucket}/packaged/{name}/a", {}),
+    ("operator", "s3:ListBucket", "{bucket}", {}),
+    ("operator", "kms:Decrypt", "{key}", THROUGH_S3),
+    ("operator", "kms:Decrypt", "{key}", THROUGH_SQS),
+)
+REFUSED_TO_OPERATORS: tuple[Call, ...] = (
+    # Of another stack or pipeline.
+    ("operator", "cloudformation:DescribeStacks", "{stacks}/ModelPackaging-prod-2/abc", {}),
+    ("operator", "sagemaker:StartPipelineExecution", "{pipeline}-2", {}),
+    ("operator", "sagemaker:StopPipelineExecution", "{pipeline}-2/execution/abc", {}),
+    ("operator", "sagemaker:DescribeProcessingJob", "{jobs}/another", {}),
+    ("operator", "sagemaker:DescribeProcessingJob", "{jobs}/pipelines-a-otherstep-b", {}),
+    ("operator", "logs:GetLogEvents", f"{PROCESSING_LOGS}pipelines-a-OtherStep-b/algo-1", {}),
+    ("operator", "logs:GetLogEvents", "{log_group}/aws/lambda/other:log-stream:a", {}),
+    ("operator", "logs:DescribeLogStreams", "{log_group}/aws/lambda/other:log-stream:", {}),
+    ("operator", "events:DescribeRule", "{rules}/other", {}),
+    ("operator", "sqs:ReceiveMessage", "{queue}-2", {}),
+    ("operator", "s3:GetObject", "{bucket}/packaged/other/a", {}),
+    ("operator", "s3:GetObject", "{bucket}/other/model.tar.gz", {}),
+    ("operator", "s3:GetObject", "{bucket}-2/models/a/model.tar.gz", {}),
+    ("operator", "s3:GetObject", "{assets}/{packager}", {}),
+    ("operator", "s3:ListBucket", "{assets}", {}),
+    # To change something.
+    ("operator", "cloudformation:UpdateStack", "{stacks}/ModelPackaging-prod/abc", {}),
+    ("operator", "cloudformation:GetTemplate", "{stacks}/ModelPackaging-prod/abc", {}),
+    ("operator", "sagemaker:UpdatePipeline", "{pipeline}", {}),
+    ("operator", "sagemaker:DeletePipeline", "{pipeline}", {}),
+    ("operator", "sagemaker:RetryPipelineExecution", "{pipeline}/execution/abc", {}),
+    ("operator", "sagemaker:CreateProcessingJob", "{jobs}/pipelines-a-packagingstep-b", {}),
+    ("operator", "sagemaker:StopProcessingJob", "{jobs}/pipelines-a-packagingstep-b", {}),
+    ("operator", "iam:PassRole", "{job}", PASSED),
+    ("operator", "sts:AssumeRole", "{job}", {}),
+    ("operator", "logs:DeleteLogStream", f"{PROCESSING_LOGS}pipelines-a-PackagingStep-b/a", {}),
+    ("operator", "events:DisableRule", "{rule}", {}),
+    ("operator", "events:PutTargets", "{rule}", {}),
+    ("operator", "sqs:SendMessage", "{queue}", {}),
+    ("operator", "sqs:PurgeQueue", "{queue}", {}),
+    ("operator", "s3:PutObject", "{bucket}/models/a/model.tar.gz", {}),
+    ("operator", "s3:DeleteObject", "{bucket}/packaged/{name}/a", {}),
+    ("operator", "s3:GetObjectVersion", "{bucket}/packaged/{name}/a", {}),
+    ("operator", "kms:Decrypt", "{key}", {}),
+    ("operator", "kms:Decrypt", "{key}", {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}),
+    ("operator", "kms:GenerateDataKey", "{key}", THROUGH_S3),
+)
+
+
+def test_the_operators_policy_widens_nothing(prod_stage: Stage) -> None:
+    asked = Asked(prod_stage)
+    assert [call for call in NEEDED_BY_OPERATORS if not asked.may(*call)] == []
+    assert [call for call in REFUSED_TO_OPERATORS if asked.may(*call)] == []
+
+
+def test_the_operators_policy_is_no_longer_than_a_managed_policy_may_be(
+    prod_stage: Stage,
+) -> None:
+    [policy] = [one for one in prod_stage.policies if one.of.startswith("Operators")]
+    # "IAM and AWS STS quotas": white space doesn't count. Names may be longer than these.
+    assert len(json.dumps(policy.read(), separators=(",", ":"))) < 6144 - 2000
 
 
 def test_the_policies_widen_nothing(stage: Stage) -> None:
@@ -288,7 +408,7 @@ def test_the_policies_widen_nothing(stage: Stage) -> None:
 def test_nobody_may_do_without_tls_what_they_may_with_it(stage: Stage) -> None:
     asked = Asked(stage)
     plain = {"aws:SecureTransport": "false"}
-    calls = NEEDED + NEEDED_WITH_A_KEY * ("key" in asked.names)
+    calls = NEEDED + (NEEDED_WITH_A_KEY + NEEDED_BY_OPERATORS) * ("key" in asked.names)
     of_resources = [call for call in calls if call[1].startswith(("s3:", "sns:", "sqs:"))]
     own = [call for call in of_resources if not call[2].startswith("{assets}")]
     assert [call for call in own if asked.may(*call[:3], call[3] | plain)] == []

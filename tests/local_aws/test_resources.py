@@ -57,6 +57,11 @@ def trust(service: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
+def allowing(action: str) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
 def template(code_bucket: str) -> dict[str, Any]:
     """One of each, connected as a stack connects them."""
     return {
@@ -209,6 +214,13 @@ def template(code_bucket: str) -> dict[str, Any]:
                 ],
                 PermissionsBoundary="arn:aws:iam::aws:policy/PowerUserAccess",
                 Policies=[{"PolicyName": "Inline", "PolicyDocument": POLICY}],
+                Tags=TAGS,
+            ),
+            "Operators": resource(
+                "IAM::ManagedPolicy",
+                Description="what operators need",
+                PolicyDocument=allowing("sqs:ReceiveMessage"),
+                Roles=[ref("Role")],
                 Tags=TAGS,
             ),
             "FlowLog": resource(
@@ -452,8 +464,12 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
     assert ingress["UserIdGroupPairs"][0]["GroupId"] == ids["Jobs"]
     assert len(client("ec2").describe_vpc_endpoints()["VpcEndpoints"]) == 2
     role = {"RoleName": ids["Role"]}
-    [attached] = client("iam").list_attached_role_policies(**role)["AttachedPolicies"]
-    assert attached["PolicyName"] == "AWSLambdaBasicExecutionRole"
+    attached = client("iam").list_attached_role_policies(**role)["AttachedPolicies"]
+    managed = {policy["PolicyArn"]: policy["PolicyName"] for policy in attached}
+    assert managed.pop(ids["Operators"]) in ids["Operators"]
+    assert list(managed.values()) == ["AWSLambdaBasicExecutionRole"]
+    operators = client("iam").get_policy(PolicyArn=ids["Operators"])["Policy"]
+    assert (operators["Description"], operators["Tags"]) == ("what operators need", TAGS)
     assert client("iam").list_role_tags(**role)["Tags"] == TAGS
     boundary = client("iam").get_role(**role)["Role"]["PermissionsBoundary"]
     assert boundary["PermissionsBoundaryArn"].endswith(":policy/PowerUserAccess")
@@ -484,6 +500,8 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
     properties["Rule"]["State"] = "ENABLED"
     properties["Role"]["AssumeRolePolicyDocument"] = trust("sagemaker")
     del properties["Role"]["PermissionsBoundary"]
+    properties["Operators"]["PolicyDocument"] = allowing("sqs:DeleteMessage")
+    del properties["Operators"]["Roles"], properties["Operators"]["Tags"]
     del properties["Bucket"]["LifecycleConfiguration"]
     assert stack.deploy(changed) == "UPDATE_COMPLETE"
     assert stack.physical_ids() == ids
@@ -508,6 +526,13 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
     changed_role = client("iam").get_role(**role)["Role"]
     assert changed_role["AssumeRolePolicyDocument"] == trust("sagemaker")
     assert "PermissionsBoundary" not in changed_role
+    [attached] = client("iam").list_attached_role_policies(**role)["AttachedPolicies"]
+    assert attached["PolicyName"] == "AWSLambdaBasicExecutionRole"
+    operators = client("iam").get_policy(PolicyArn=ids["Operators"])["Policy"]
+    assert operators["Tags"] == []
+    version = {"PolicyArn": ids["Operators"], "VersionId": operators["DefaultVersionId"]}
+    document = client("iam").get_policy_version(**version)["PolicyVersion"]["Document"]
+    assert document == allowing("sqs:DeleteMessage")
     with pytest.raises(s3.exceptions.ClientError, match="lifecycle"):
         s3.get_bucket_lifecycle_configuration(Bucket="packages")
 
@@ -518,6 +543,7 @@ def test_each_type_is_deployed_updated_and_deleted(stack: Stack) -> None:
     assert client("cloudwatch").describe_alarms()["MetricAlarms"] == []
     assert client("cloudwatch").list_dashboards()["DashboardEntries"] == []
     assert client("lambda").list_functions()["Functions"] == []
+    assert client("iam").list_policies(Scope="Local")["Policies"] == []
     assert client("ec2").describe_vpcs(VpcIds=[])["Vpcs"][0]["IsDefault"]
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["code"]
     [shared] = client("logs").describe_log_groups()["logGroups"]

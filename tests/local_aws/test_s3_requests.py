@@ -93,6 +93,20 @@ def test_objects_are_read_written_and_deleted_as_the_roles_policies_say(
         s3.head_object(Bucket=BUCKET, Key="others/a")
 
 
+def test_only_who_may_list_learns_that_an_object_is_missing(cloud: LocalCloud, role: str) -> None:
+    s3 = session(cloud, role, allow("s3:GetObject", OBJECTS))
+    with refused("ListBucket"):
+        s3.get_object(Bucket=BUCKET, Key="mine/missing")
+    with pytest.raises(botocore.exceptions.ClientError, match="403"):
+        s3.head_object(Bucket=BUCKET, Key="mine/missing")
+    listing = allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}")
+    s3 = session(cloud, role, allow("s3:GetObject", OBJECTS), listing)
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket=BUCKET, Key="mine/missing")
+    with pytest.raises(botocore.exceptions.ClientError, match="404"):
+        s3.head_object(Bucket=BUCKET, Key="mine/missing")
+
+
 def test_a_presigned_url_may_do_what_its_signer_may(cloud: LocalCloud, role: str) -> None:
     s3 = session(cloud, role, allow("s3:GetObject", OBJECTS))
 
@@ -214,3 +228,17 @@ def test_an_upload_in_parts_under_a_key_needs_the_key_to_encrypt_and_to_decrypt(
     session(cloud, role, objects, use("kms:GenerateDataKey", "kms:Decrypt"))
     assert s3.upload_part(**part)["ETag"]
     cloud.client("s3").delete_bucket_encryption(Bucket=BUCKET)
+
+
+def test_a_bucket_tells_whether_it_sends_its_events_to_eventbridge(cloud: LocalCloud) -> None:
+    s3, bucket = cloud.client("s3"), {"Bucket": "announcing"}
+    s3.create_bucket(**bucket)
+
+    def told() -> dict[str, Any]:
+        found = s3.get_bucket_notification_configuration(**bucket)
+        return {name: item for name, item in found.items() if name != "ResponseMetadata"}
+
+    assert told() == {}
+    for configuration in ({"EventBridgeConfiguration": {}}, {}):
+        s3.put_bucket_notification_configuration(**bucket, NotificationConfiguration=configuration)
+        assert told() == configuration

@@ -41,10 +41,20 @@ def allow(action: str, resource: str, **condition: Any) -> dict[str, Any]:
             {"PipelineName": f"{PREFIX}:pipeline/packaging"},
             f"{PREFIX}:pipeline/packaging",
         ),
-        (
-            "StopPipelineExecution",
-            {"PipelineExecutionArn": f"{PREFIX}:pipeline/packaging/execution/abc"},
-            f"{PREFIX}:pipeline/packaging/execution/abc",
+        ("ListPipelineExecutions", {"PipelineName": "packaging"}, f"{PREFIX}:pipeline/packaging"),
+        *(
+            (
+                action,
+                {"PipelineExecutionArn": f"{PREFIX}:pipeline/packaging/execution/abc"},
+                f"{PREFIX}:pipeline/packaging/execution/abc",
+            )
+            for action in (
+                "DescribePipelineDefinitionForExecution",
+                "DescribePipelineExecution",
+                "ListPipelineExecutionSteps",
+                "ListPipelineParametersForExecution",
+                "StopPipelineExecution",
+            )
         ),
         ("DescribeProcessingJob", {"ProcessingJobName": CREATION["ProcessingJobName"]}, JOB),
         ("StopProcessingJob", {"ProcessingJobName": CREATION["ProcessingJobName"]}, JOB),

@@ -26,6 +26,7 @@ from model_packaging.step import contract
         "MODEL_ETAG_VARIABLE",
         "MODEL_SIZE_VARIABLE",
         "OUTPUT_DIR",
+        "PIPELINE_VARIABLE",
         "REGISTRY_VALUES",
         "REPORT_FILE",
         "REPORT_REGISTRY",

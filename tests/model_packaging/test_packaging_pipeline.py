@@ -265,6 +265,7 @@ def test_tokens_may_stand_in_every_text_of_the_settings(settings: dict[str, Any]
         {"Key": "<TagName>", "Value": "<TagValue>"},
     ]
     assert arguments["Tags"] == tags
+    assert arguments["Environment"]["MIMS_PIPELINE"] == "<Name>"
     assert arguments["Environment"]["LEVEL"] == "<Level>"
     assert arguments["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == "<VolumeKey>"
     assert arguments["ProcessingResources"]["ClusterConfig"]["InstancePreferences"] == [

@@ -123,7 +123,10 @@ def test_an_uploads_etag_is_part_of_the_step_and_so_of_its_cache_key(
     source = UploadParameters().model_source()
     step = builder(config, environment=source.environment).create_step(source.uri)
     arguments = render(step, *source.parameters)["Arguments"]
-    assert arguments["Environment"] == {"MIMS_MODEL_ETAG": {"Get": "Parameters.ModelETag"}}
+    assert arguments["Environment"] == {
+        "MIMS_PIPELINE": config.pipeline_name,
+        "MIMS_MODEL_ETAG": {"Get": "Parameters.ModelETag"},
+    }
     assert arguments["ProcessingInputs"][0]["S3Input"]["S3Uri"] == {
         "Std:Join": {
             "On": "/",
@@ -241,7 +244,7 @@ def test_the_jobs_settings_reach_the_request(settings: dict[str, Any]) -> None:
     }
     assert arguments["ProcessingOutputConfig"]["KmsKeyId"] == "alias/packages"
     assert arguments["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
-    assert arguments["Environment"] == {"LEVEL": "debug"}
+    assert arguments["Environment"] == {"MIMS_PIPELINE": config.pipeline_name, "LEVEL": "debug"}
     assert arguments["NetworkConfig"] == {
         "EnableNetworkIsolation": False,
         "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]},
@@ -469,6 +472,20 @@ def test_one_fault_of_a_request_does_not_hide_another() -> None:
     with pytest.raises(InvalidRequestError, match=r"ml\.m5\.nonsense") as raised:
         check_requests({"Steps": [branch]}, unknown=re.compile("cdktoken"))
     assert len(str(raised.value).splitlines()) == 2
+
+
+def test_a_step_of_another_pipeline_can_say_whose_it_is(config: PackageStepConfig) -> None:
+    step = builder(config, environment={"MIMS_PIPELINE": "churn-training"})
+    arguments = render(step.create_step("s3://models/churn/"))["Arguments"]
+    assert arguments["Environment"] == {"MIMS_PIPELINE": "churn-training"}
+
+
+def test_no_execution_is_in_what_the_cache_compares(config: PackageStepConfig) -> None:
+    source = UploadParameters().model_source()
+    step = builder(config, environment=source.environment).create_step(source.uri)
+    rendered = render(step, *source.parameters)
+    assert "Execution." in json.dumps(rendered)  # each writes to a place of its own
+    assert "Execution." not in cached_by(rendered)
 
 
 def cached_by(rendered: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from rich.console import Console
 from operations.demo import INFERENCE_SCRIPTS, Demo, StageError, show_result
 from operations.synthesis import PROJECT
 from tests.docs import pages
+from tests.docs.how_it_works import PAGE
 from tests.local_aws.test_failure_paths import changed
 
 pytestmark = pytest.mark.e2e
@@ -42,6 +43,12 @@ def stages_told(output: str) -> list[tuple[str, ...]]:
     return [(stage, re.sub(own, "…", text)) for stage, text in stages]
 
 
+def rows_told(output: str) -> list[str]:
+    """The names of the rows of the table at a run's end, those that have none left out."""
+    _, table = output.split("\n\n", 1)
+    return re.findall(r"^(?! {3})( *\w+)", table, re.MULTILINE)
+
+
 def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> None:
     output = io.StringIO()
     had_container_paths = Path("/opt/ml").exists()
@@ -60,6 +67,9 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
 
     show_result(console, result)
     shown = output.getvalue()
+    [on_the_page] = pages.blocks("text", PAGE)
+    assert stages_told(shown) == stages_told(on_the_page.text), "run: make pictures"
+    assert rows_told(shown) == rows_told(on_the_page.text), "run: make pictures"
     for told in (
         *(
             "ModelPackaging",

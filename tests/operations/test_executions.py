@@ -15,6 +15,8 @@ from operations.__main__ import main
 from operations.executions.deployed_stage import deployed_stage
 from operations.executions.start import announcement
 from tests.local_aws.conftest import STACK
+from tests.local_aws.running_stage import Stage
+from tests.local_aws.test_failure_paths import until
 
 pytestmark = pytest.mark.e2e
 
@@ -164,6 +166,9 @@ def test_failures_are_grouped_by_their_reason_and_name_the_model(operator: Opera
         assert "upload it again" in said
     groups = operator.reads("failures")
     [group] = [group for group in groups if len(group["executions"]) == 2]
+    assert group["reason"].startswith("AlgorithmError: '<model>' is cut off")
+    for one in group["executions"]:
+        assert one["reason"].startswith(f"AlgorithmError: {one['model']}: 'model.tar.gz' is cut")
     assert sorted(one["model"] for one in group["executions"]) == sorted(models)
     printed = operator.types("failures")
     assert "2 times: " in printed
@@ -177,6 +182,22 @@ def test_failures_are_grouped_by_their_reason_and_name_the_model(operator: Opera
         "package-report", failed, expect=1
     )
     assert f"{failed} had ended already: Failed.\n" == operator.types("cancel", failed)
+
+
+def test_cancel_stops_an_execution_while_its_job_runs(operator: Operator, tmp_path: Path) -> None:
+    stage = Stage(operator.cloud, STACK, tmp_path)
+    model = operator.stores("models/cancelled/model.tar.gz", archive(b"not wanted"))
+    with stage.slow_job():
+        started = operator.reads("start", model, "--no-wait")["execution"]
+        until(
+            lambda: stage.jobs(f"{operator.outputs['PipelineArn']}/execution/{started}"),
+            "the job to begin",
+        )
+        assert operator.types("cancel", started) == f"{started} is Stopped.\n"
+    [latest] = operator.reads("status", "--count", "1")
+    assert (latest["execution"], latest["status"], latest["package"]) == (started, "Stopped", None)
+    found = operator.reads("cancel", started)
+    assert found == {"execution": started, "status": "Stopped", "was_running": False}
 
 
 def test_a_cache_hit_has_no_log_of_its_own(operator: Operator) -> None:

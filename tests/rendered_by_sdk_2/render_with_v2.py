@@ -281,6 +281,7 @@ class Rendering:
         if preferences := given("instance_preferences"):
             instance_type = preferences[0]  # this SDK knows one type only
         environment = {
+            "MIMS_PIPELINE": self.settings["pipeline_name"],
             **given("environment", {}),
             **{name: self.value(v) for name, v in self.configuration.job_environment.items()},
         }
@@ -301,7 +302,7 @@ class Rendering:
             max_runtime_in_seconds=given("max_runtime_in_seconds"),
             base_job_name=f"{self.settings['pipeline_name'][:30]}-mims-pkg",
             sagemaker_session=self.session,
-            env=environment or None,
+            env=environment,
             tags=[{"Key": name, "Value": value} for name, value in tags.items()] or None,
             network_config=NetworkConfig(
                 enable_network_isolation=given("enable_network_isolation", True),

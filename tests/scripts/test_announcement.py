@@ -52,6 +52,7 @@ class TestName:
         assert result.exit_code == 3
         assert not bench.archive.exists()
         assert result.message == (
+            "s3://bucket/models/model.tar.gz: "
             "the announced model 'model.tar.gz' is not there any more: it was deleted or renamed; "
             "'model.tar.gz-v2' came along, because the key begins alike; upload it again"
         )

@@ -647,6 +647,8 @@ class TestTheProgram:
         assert result.stderr.count("\n") == 1
         assert result.event == {
             "event": "mims_package.failed",
+            "pipeline": None,
+            "execution": None,
             "exit_code": 3,
             "reason": result.message,
         }

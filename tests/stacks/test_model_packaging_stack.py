@@ -532,7 +532,7 @@ def test_a_boundary_is_set_to_every_role_those_of_the_cdks_functions_too(
     [
         ("dev", []),
         ("prod", ["DashboardUrl"]),
-        ("everything", ["DashboardUrl", "TrainingOutputUri"]),
+        ("everything", ["DashboardUrl", "OperatorsPolicyArn", "TrainingOutputUri"]),
     ],
 )
 def test_the_outputs_tell_where_to_upload_and_where_to_look(

@@ -129,6 +129,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"log_retention": "A_YEAR"}, "log_retention: 'A_YEAR' is none of them; write one of ONE_DAY"),
     ({"alarms": {"emails": ["ml-operations"]}}, "alarms.emails[0]: 'ml-operations' is not an e-m"),
     ({"alarms": {"days_without_execution": 8}}, "alarms.days_without_execution: 8 is out of range"),
+    ({"alarms": {"runbook": "https://wiki"}}, "alarms.runbook: 'https://wiki' is not where pages "),
+    ({"operators_policy": "yes"}, "operators_policy: 'yes' is neither; write true or false"),
     ({"alarms": {"topic_arn": "ops"}}, "alarms.topic_arn: 'ops' is not a topic; write 'arn:aws:s"),
     (
         {"alarms": {"topic_arn": "arn:aws:sns:eu-west-1:111122223333:ops", "emails": ["a@b.c"]}},

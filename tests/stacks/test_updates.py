@@ -26,6 +26,7 @@ HOLDS_NONE = {
     "AWS::EC2::SecurityGroupEgress",
     "AWS::EC2::VPCEndpoint",
     "AWS::Events::Rule",
+    "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
     "AWS::Lambda::Function",

@@ -1,5 +1,7 @@
 """The alarms of a packaging pipeline: when each is raised, and what it tells people to do."""
 
+from typing import Final
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -9,6 +11,17 @@ from constructs import Construct
 from model_packaging.monitoring import metrics
 from model_packaging.pipeline_trigger import PipelineTrigger
 
+# Where the runbook is, and its page for each alarm.
+RUNBOOK: Final = "docs/runbook/"
+PAGES: Final = {
+    "ExecutionFailed": "execution-failed.md",
+    "StepNearTimeout": "step-near-timeout.md",
+    "NoExecution": "no-execution.md",
+    "DeliveryFailed": "delivery-failed.md",
+    "EventLost": "event-lost.md",
+    "DeadLetters": "dead-letters.md",
+}
+
 
 class PipelineAlarms:
     """Makes the alarms of one pipeline.
@@ -17,15 +30,19 @@ class PipelineAlarms:
         scope: Construct that they belong to.
         pipeline_name: Name of the pipeline.
         topic: Where they are sent.
+        runbook: What the names of the runbook's pages come after.
 
     Attributes:
         alarms: What was made, by its id.
     """
 
-    def __init__(self, scope: Construct, pipeline_name: str, topic: sns.ITopic) -> None:
+    def __init__(
+        self, scope: Construct, pipeline_name: str, topic: sns.ITopic, runbook: str = RUNBOOK
+    ) -> None:
         self._scope = scope
         self._pipeline_name = pipeline_name
         self._topic = topic
+        self._runbook = runbook
         self.alarms: dict[str, cloudwatch.Alarm] = {}
 
     def watch_executions(
@@ -107,11 +124,12 @@ class PipelineAlarms:
         periods: int = 1,
         missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
+        page = PAGES[construct_id.rstrip("0123456789")]  # of a second rule's alarms, too
         alarm = cloudwatch.Alarm(
             self._scope,
             construct_id,
             metric=metric,
-            alarm_description=description,
+            alarm_description=f"{description} Runbook: {self._runbook}{page}",
             threshold=threshold,
             comparison_operator=comparison,
             evaluation_periods=periods,

@@ -39,14 +39,14 @@ def build_dashboard(
     )
     dashboard.add_widgets(
         _graph(
-            "Executions by outcome",
+            f"Executions of {name} by outcome",
             metrics.metric_executions_started(name, label="started"),
             metrics.metric_executions_succeeded(name, label="succeeded"),
             metrics.metric_executions_failed(name, label="failed"),
             metrics.metric_executions_stopped(name, label="stopped"),
         ),
         _graph(
-            "Duration in milliseconds",
+            f"Duration of {name} in milliseconds",
             metrics.metric_duration(name, label="longest execution"),
             metrics.metric_step_duration(name, step_name, label="longest packaging"),
             limit=cloudwatch.HorizontalAnnotation(
@@ -55,13 +55,13 @@ def build_dashboard(
         ),
     )
     if trigger:
-        dashboard.add_widgets(*_delivery_widgets(trigger))
+        dashboard.add_widgets(*_delivery_widgets(name, trigger))
     if log_group:
         dashboard.add_widgets(*_package_widgets(name, log_group))
     return dashboard
 
 
-def _delivery_widgets(trigger: PipelineTrigger) -> list[cloudwatch.IWidget]:
+def _delivery_widgets(name: str, trigger: PipelineTrigger) -> list[cloudwatch.IWidget]:
     deliveries = [
         metric
         for rule in trigger.rules
@@ -74,9 +74,9 @@ def _delivery_widgets(trigger: PipelineTrigger) -> list[cloudwatch.IWidget]:
     ]
     queue = trigger.dead_letter_queue
     return [
-        _graph("Deliveries to the pipeline", *deliveries),
+        _graph(f"Deliveries to {name}", *deliveries),
         _graph(
-            "Dead-letter queue",
+            f"Dead-letter queue of {name}",
             queue.metric_approximate_number_of_messages_visible(
                 label="messages", statistic="Maximum"
             ),
@@ -87,21 +87,21 @@ def _delivery_widgets(trigger: PipelineTrigger) -> list[cloudwatch.IWidget]:
 def _package_widgets(name: str, log_group: logs.ILogGroup) -> list[cloudwatch.IWidget]:
     return [
         _graph(
-            "Sizes in bytes, of all packaging pipelines",
+            f"Sizes of {name} in bytes",
             metrics.metric_model_size(name, label="model"),
             metrics.metric_package_size(name, label="package"),
         ),
         _graph(
-            "Bytes packaged in a second, of all packaging pipelines",
+            f"Bytes that {name} packaged in a second",
             metrics.metric_throughput(name, label="throughput"),
         ),
         cloudwatch.LogQueryWidget(
-            title="Why the script failed, of all packaging pipelines",
+            title=f"Why the script failed in {name}",
             width=24,
             log_group_names=[log_group.log_group_name],
             query_lines=[
-                "fields @timestamp, exit_code, reason, @logStream",
-                f'filter event = "{contract.FAILED_EVENT}"',
+                "fields @timestamp, execution, exit_code, reason, @logStream",
+                f'filter event = "{contract.FAILED_EVENT}" and pipeline = "{name}"',
                 "sort @timestamp desc",
                 "limit 50",
             ],

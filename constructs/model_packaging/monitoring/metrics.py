@@ -13,6 +13,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 # lower-case m is the service's.
 PIPELINES_NAMESPACE = "AWS/Sagemaker/ModelBuildingPipeline"
 EVENTS_NAMESPACE = "AWS/Events"
+# What :class:`PipelineMonitoring` filters from the job's log.
+PACKAGES_NAMESPACE = "ModelPackaging"
+PIPELINE_DIMENSION = "PipelineName"
 
 
 def metric_executions_started(pipeline_name: str, **options: Any) -> cloudwatch.Metric:
@@ -42,7 +45,7 @@ def metric_duration(pipeline_name: str, **options: Any) -> cloudwatch.Metric:
 
 def metric_step_duration(pipeline_name: str, step_name: str, **options: Any) -> cloudwatch.Metric:
     """How long a step ran, in milliseconds, known when it ends. Longest in 5 minutes."""
-    dimensions = {"PipelineName": pipeline_name, "StepName": step_name}
+    dimensions = {PIPELINE_DIMENSION: pipeline_name, "StepName": step_name}
     return _metric(
         PIPELINES_NAMESPACE, "StepDuration", dimensions, {"statistic": "Maximum"} | options
     )
@@ -66,14 +69,6 @@ def metric_deliveries_failed(rule_name: str, **options: Any) -> cloudwatch.Metri
 def metric_events_lost(rule_name: str, **options: Any) -> cloudwatch.Metric:
     """Events that could not even be written to the dead-letter queue. Sum over 5 minutes."""
     return _of_rule("InvocationsFailedToBeSentToDlq", rule_name, options)
-
-
-def package_namespace(pipeline_name: str) -> str:
-    """Namespace of the metrics that :class:`PipelineMonitoring` filters from the job's log.
-
-    One for each pipeline, so that two filters on the one log group never count a line twice.
-    """
-    return f"ModelPackaging/{pipeline_name}"
 
 
 def metric_package_size(pipeline_name: str, **options: Any) -> cloudwatch.Metric:
@@ -102,7 +97,7 @@ def metric_packagings_failed(pipeline_name: str, **options: Any) -> cloudwatch.M
 
 
 def _of_pipeline(name: str, pipeline_name: str, options: dict[str, Any]) -> cloudwatch.Metric:
-    return _metric(PIPELINES_NAMESPACE, name, {"PipelineName": pipeline_name}, options)
+    return _metric(PIPELINES_NAMESPACE, name, {PIPELINE_DIMENSION: pipeline_name}, options)
 
 
 def _of_rule(name: str, rule_name: str, options: dict[str, Any]) -> cloudwatch.Metric:
@@ -110,11 +105,11 @@ def _of_rule(name: str, rule_name: str, options: dict[str, Any]) -> cloudwatch.M
 
 
 def _of_package(name: str, pipeline_name: str, options: dict[str, Any]) -> cloudwatch.Metric:
-    return _metric(package_namespace(pipeline_name), name, None, options)
+    return _metric(PACKAGES_NAMESPACE, name, {PIPELINE_DIMENSION: pipeline_name}, options)
 
 
 def _metric(
-    namespace: str, name: str, dimensions: dict[str, str] | None, options: dict[str, Any]
+    namespace: str, name: str, dimensions: dict[str, str], options: dict[str, Any]
 ) -> cloudwatch.Metric:
     defaults: dict[str, Any] = {
         "dimensions_map": dimensions,

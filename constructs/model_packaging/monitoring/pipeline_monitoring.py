@@ -9,7 +9,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from model_packaging.monitoring import metrics
-from model_packaging.monitoring.alarms import PipelineAlarms
+from model_packaging.monitoring.alarms import RUNBOOK, PipelineAlarms
 from model_packaging.monitoring.dashboard import build_dashboard
 from model_packaging.pipeline_trigger import PipelineTrigger
 from model_packaging.step import contract
@@ -34,9 +34,9 @@ class PipelineMonitoring(Construct):
     With a log group, the dashboard also shows sizes and throughput, from metric filters on the
     line of JSON that the packaging script ends with, and the reasons of failures. SageMaker writes
     the logs of all processing jobs of an account and region to the one log group
-    ``/aws/sagemaker/ProcessingJobs``, and the line does not name its pipeline: these figures are
-    of **all packaging pipelines of the account and region**. The filters need the log group to
-    exist when they are deployed: see :class:`ProcessingLogGroup`.
+    ``/aws/sagemaker/ProcessingJobs``; the line names its pipeline, and the filters take this
+    pipeline's alone. They need the log group to exist when they are deployed: see
+    :class:`ProcessingLogGroup`.
 
     Args:
         pipeline_name: Name of the pipeline.
@@ -54,6 +54,9 @@ class PipelineMonitoring(Construct):
         topic_key: Customer-managed KMS key for the topic that is made. CloudWatch is let use it;
             if it is imported, its policy must already let ``cloudwatch.amazonaws.com`` call
             ``kms:Decrypt`` and ``kms:GenerateDataKey*``. Default: a key is made, with rotation.
+        runbook: Where the runbook's pages are, with a slash at its end: each alarm's description
+            ends with the place of its page. Default: ``docs/runbook/``, where this project has
+            them.
         removal_policy: What becomes of the key made for the topic when it leaves its stack.
             Default: RETAIN.
 
@@ -80,6 +83,7 @@ class PipelineMonitoring(Construct):
         log_group: logs.ILogGroup | None = None,
         topic: sns.ITopic | None = None,
         topic_key: kms.IKey | None = None,
+        runbook: str = RUNBOOK,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -88,7 +92,7 @@ class PipelineMonitoring(Construct):
         max_milliseconds = (max_runtime or Duration.hours(24)).to_milliseconds()
         self.topic = topic or self._build_topic(topic_key or self._build_key(removal_policy))
         self._let_cloudwatch_publish()
-        alarms = PipelineAlarms(self, pipeline_name, self.topic)
+        alarms = PipelineAlarms(self, pipeline_name, self.topic, runbook)
         alarms.watch_executions(
             step_name,
             max_milliseconds=max_milliseconds,
@@ -160,8 +164,11 @@ class PipelineMonitoring(Construct):
             )
 
     def _add_metric_filters(self, log_group: logs.ILogGroup) -> None:
-        # Fields of the last line that the packager prints.
+        # Fields of the last line that the packager prints. The pipeline is a dimension: the
+        # execution, in which every line differs, would make a metric of each, which is charged
+        # and after a thousand ends the filter ("AWS::Logs::MetricFilter Dimension").
         done, failed = contract.DONE_EVENT, contract.FAILED_EVENT
+        pattern = logs.FilterPattern
         for name, event, value, unit in (
             ("PackageSize", done, "$.archive_bytes", cloudwatch.Unit.BYTES),
             ("ModelSize", done, "$.model_bytes", cloudwatch.Unit.BYTES),
@@ -173,10 +180,14 @@ class PipelineMonitoring(Construct):
                 self,
                 f"{name}Filter",
                 log_group=log_group,
-                filter_pattern=logs.FilterPattern.string_value("$.event", "=", event),
-                metric_namespace=metrics.package_namespace(self._pipeline_name),
+                filter_pattern=pattern.all(
+                    pattern.string_value("$.event", "=", event),
+                    pattern.string_value("$.pipeline", "=", self._pipeline_name),
+                ),
+                metric_namespace=metrics.PACKAGES_NAMESPACE,
                 metric_name=name,
                 metric_value=value,
+                dimensions={metrics.PIPELINE_DIMENSION: "$.pipeline"},
                 unit=unit,
             )
 

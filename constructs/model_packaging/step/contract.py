@@ -84,6 +84,8 @@ MODEL_ETAG_VARIABLE: Final = "MIMS_MODEL_ETAG"
 MODEL_ETAG_IS_MD5_VARIABLE: Final = "MIMS_MODEL_ETAG_IS_MD5"
 # The upload's size in bytes, where somebody chose to pass it on.
 MODEL_SIZE_VARIABLE: Final = "MIMS_MODEL_SIZE"
+# The pipeline's name, for the packager's last line. A constant: it changes no cache key.
+PIPELINE_VARIABLE: Final = "MIMS_PIPELINE"
 
 
 def left_out_by(path: str, packageignore: str = "") -> str | None:

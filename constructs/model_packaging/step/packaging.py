@@ -344,7 +344,8 @@ class MIMSPackagingStepBuilder(StepBuilderBase[PackageStepConfig]):
         values = self._values
         name = self._sanitize_name_for_sagemaker(self.config.pipeline_name, _BASE_JOB_NAME_LIMIT)
         preferences = [{"InstanceType": name} for name in values.instance_preferences]
-        variables = {**values.environment, **self.environment, **(environment or {})}
+        pipeline = {contract.PIPELINE_VARIABLE: values.pipeline_name}
+        variables = {**pipeline, **values.environment, **self.environment, **(environment or {})}
         return SKLearnProcessor(
             values.processing_framework_version,
             region=self.region,
@@ -358,7 +359,7 @@ class MIMSPackagingStepBuilder(StepBuilderBase[PackageStepConfig]):
             output_kms_key=values.output_kms_key,
             max_runtime_in_seconds=values.max_runtime_in_seconds,
             base_job_name=f"{name}-mims-pkg",
-            env=variables or None,
+            env=variables,
             tags=[{"Key": key, "Value": value} for key, value in values.tags.items()] or None,
             network_config=NetworkConfig(
                 enable_network_isolation=values.enable_network_isolation,

@@ -24,6 +24,7 @@ class PackagingValues:
         tags: All tags, those of author, date and version among them.
     """
 
+    pipeline_name: str
     pipeline_s3_loc: str
     output_per_execution: bool
     inference_entry_point: str | None

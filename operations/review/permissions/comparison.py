@@ -19,6 +19,7 @@ from operations.review.permissions.grants import (
     Template,
     Value,
     is_policy,
+    order,
     rules_of,
 )
 from operations.review.permissions.sentences import Difference, sentences
@@ -230,7 +231,7 @@ class _Comparison:
     def _undecided(self, pairs: Iterable[tuple[Grant, Grant]]) -> Iterator[Change]:
         """Grants of which only the deployment will show which is wider."""
         groups: dict[tuple[Grant, Grant], list[tuple[Grant, Grant]]] = defaultdict(list)
-        for old, new in sorted(pairs, key=repr):
+        for old, new in sorted(pairs, key=order):
             groups[replace(old, actions=()), replace(new, actions=())].append((old, new))
         for group in groups.values():
             before = self._said([old for old, _ in group], self._old_words)
@@ -256,12 +257,12 @@ class _Comparison:
         )
 
     def _attachments(self, old: Rules, new: Rules) -> Iterator[Change]:
-        for arn in sorted(new.attached - old.attached, key=repr):
+        for arn in sorted(new.attached - old.attached, key=order):
             name = self._new_words.text(arn)
             level: Level = "warning" if _says_it_only_reads(name) else "danger"
             meaning = f"{self._who} can now do all that the attached policy {_short(name)} allows."
             yield self._change(level, None, name, meaning)
-        for arn in sorted(old.attached - new.attached, key=repr):
+        for arn in sorted(old.attached - new.attached, key=order):
             name = self._old_words.text(arn)
             level = "warning" if self._is_needed else "notice"
             meaning = (

@@ -14,7 +14,7 @@ from itertools import pairwise, product
 from operations.review.names import Token
 from operations.review.permissions import globs
 from operations.review.permissions.globs import Glob, TooManyStatesError
-from operations.review.permissions.grants import Condition, Grant, Value
+from operations.review.permissions.grants import Condition, Grant, Value, order
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _axes(grant: Grant) -> _Axes:
             if len(understood) == len(resources)
             else _Opaque(Condition(f"but {grant.but_resources}", "", frozenset(grant.resources))),
         )
-    for condition in sorted(grant.conditions, key=repr):
+    for condition in sorted(grant.conditions, key=order):
         key = f"key {condition.key.lower()}"
         axes[key] = (*axes.get(key, ()), _test(condition))
     return axes
@@ -141,7 +141,7 @@ def _test(condition: Condition) -> _Test:
     negated = "Not" in name
     pattern_of = _PATTERN_OF.get(name.replace("Not", ""))
     if pattern_of:
-        patterns = tuple(pattern_of(value) for value in sorted(condition.values, key=repr))
+        patterns = tuple(pattern_of(value) for value in sorted(condition.values, key=order))
         understood = tuple(pattern for pattern in patterns if pattern is not None)
         if len(understood) == len(patterns):
             return _Text(understood, negated, absent or negated)

@@ -8,7 +8,7 @@ elements reference" in the IAM User Guide.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -105,6 +105,17 @@ class Subject:
 
     kind: Literal["identity", "trust", "resource"]
     name: str
+
+
+def order(value: Any) -> str:
+    """What grants or their parts are sorted by: alike in every process, as a set's repr isn't."""
+    if isinstance(value, frozenset):
+        return f"{{{', '.join(sorted(map(order, value)))}}}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(order, value))})"
+    if is_dataclass(value):
+        return order(tuple(getattr(value, one.name) for one in fields(value)))
+    return repr(value)
 
 
 def arn_of_role(logical_id: str) -> Value:

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from operations.review.permissions.coverage import covers
-from operations.review.permissions.grants import Grant
+from operations.review.permissions.grants import Grant, order
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def sentences(
     """
     others = list(elsewhere)
     by_action: dict[Hashable, list[Difference]] = defaultdict(list)
-    for grant in sorted(grants, key=repr):
+    for grant in sorted(grants, key=order):
         part = frozenset(
             other
             for other in others

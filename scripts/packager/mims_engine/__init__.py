@@ -20,8 +20,8 @@ Standard library only; Python 3.8 to 3.13.  Imports between the modules go down 
 1. ``errors``, ``contract``, ``sizes``, ``log``, ``crc32``, ``name_table``, ``entry_dates``
 2. ``options``, ``archive_names``, ``threads``, ``deflate``, ``gzip_frame``, ``tar_format``
 3. ``command_line``, ``files``, ``leave_out``, ``decompression``, ``pax_records``, ``tar_headers``
-4. ``tar_walk``, ``shipped``, ``announcement``, ``gzip_member``, ``atomic_file``, ``python_syntax``
-5. ``judge``, ``scripts_input``, ``extra_inputs``, ``model_input``
+4. ``tar_walk``, ``shipped``, ``job_request``, ``gzip_member``, ``atomic_file``, ``python_syntax``
+5. ``announcement``, ``judge``, ``scripts_input``, ``extra_inputs``, ``model_input``
 6. ``job``, ``mlflow_model``, ``registry_values``
 7. ``seam``, ``splice``, ``stream``, ``verify``, ``report``
 8. ``run``

@@ -7,14 +7,13 @@ key.  The event was about one object at one moment.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .contract import MODEL_ETAG_IS_MD5_VARIABLE, MODEL_ETAG_VARIABLE, MODEL_SIZE_VARIABLE
 from .errors import BadInput, show
-from .files import InputFile
+from .job_request import model_uri
 from .sizes import MIB
 
 if TYPE_CHECKING:
@@ -61,19 +60,6 @@ def read_announcement(job_config_file: str, model_dir: str) -> Announcement:
         os.environ.get(MODEL_ETAG_IS_MD5_VARIABLE) == "true",
         int(size) if size else None,
     )
-
-
-def model_uri(job_config_file: str, model_dir: str) -> str | None:
-    """The model's S3 URI, from SageMaker's copy of the job's own request, where there is one."""
-    try:
-        with InputFile(job_config_file, follow=True) as file:
-            inputs = json.loads(file.read(MIB))["ProcessingInputs"]
-        places = [item.get("S3Input") or {} for item in inputs]
-        uris = {place.get("LocalPath", "").rstrip("/"): place.get("S3Uri") for place in places}
-        uri = uris.get(model_dir.rstrip("/"))
-        return uri if isinstance(uri, str) else None
-    except (BadInput, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None  # a package can do without
 
 
 def require_size(announcement: Announcement, name: str, size: int) -> None:

@@ -28,6 +28,7 @@ JOB_CONFIG_FILE = "/opt/ml/config/processingjobconfig.json"
 MODEL_ETAG_VARIABLE = "MIMS_MODEL_ETAG"
 MODEL_ETAG_IS_MD5_VARIABLE = "MIMS_MODEL_ETAG_IS_MD5"  # "true" where that is certain
 MODEL_SIZE_VARIABLE = "MIMS_MODEL_SIZE"  # of the upload, in bytes
+PIPELINE_VARIABLE = "MIMS_PIPELINE"
 ARCHIVE_NAME = "model.tar.gz"
 CODE = "code"  # the folder of the scripts in the archive, which hosting looks into
 INFERENCE_ENTRY_POINT = "inference.py"

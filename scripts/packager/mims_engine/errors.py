@@ -46,8 +46,10 @@ def write_failure(error: OSError, what: str) -> PackagingError:
     return PackagingError(f"{what} could not be written: {error}; look at the output's mount")
 
 
-def show(name: str | bytes) -> str:
+def show(name: str | bytes, limit: int = 160) -> str:
     """A name as it may stand in a log line: quoted, printable, not too long."""
     text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
     shown = ascii(text) if not text.isprintable() else f"'{text}'"
-    return shown if len(shown) <= 160 else f"{shown[:100]}…{shown[-50:]}"
+    if len(shown) <= limit:
+        return shown
+    return f"{shown[: limit * 5 // 8]}…{shown[-(limit * 5 // 16) :]}"

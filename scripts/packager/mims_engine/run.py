@@ -13,6 +13,7 @@ from .contract import ARCHIVE_NAME, DONE_EVENT, VERSION
 from .errors import BadInput, CannotSplice, NoSpace, show
 from .extra_inputs import collect_extras
 from .job import Job, Result
+from .job_request import origin
 from .judge import Plan
 from .log import Progress, log, log_event
 from .model_input import Archive, LooseFiles, find_model
@@ -58,6 +59,7 @@ def package(options: Options) -> None:
         AtomicFile.keep_all()
     log_event(
         DONE_EVENT,
+        **origin(options.job_config_file),
         mode=result.mode,
         archive_bytes=out.size,
         archive_sha256=out.digest,

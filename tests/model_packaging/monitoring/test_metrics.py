@@ -8,6 +8,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from model_packaging.monitoring import metrics
 
 PIPELINES = "AWS/Sagemaker/ModelBuildingPipeline"
+PACKAGES = "ModelPackaging"
 
 
 @pytest.mark.parametrize(
@@ -22,14 +23,19 @@ PIPELINES = "AWS/Sagemaker/ModelBuildingPipeline"
         (metrics.metric_deliveries, "AWS/Events", "Invocations", "Sum"),
         (metrics.metric_deliveries_failed, "AWS/Events", "FailedInvocations", "Sum"),
         (metrics.metric_events_lost, "AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum"),
+        (metrics.metric_model_size, PACKAGES, "ModelSize", "Average"),
+        (metrics.metric_package_size, PACKAGES, "PackageSize", "Average"),
+        (metrics.metric_throughput, PACKAGES, "Throughput", "Average"),
+        (metrics.metric_packaging_time, PACKAGES, "PackagingTime", "Maximum"),
+        (metrics.metric_packagings_failed, PACKAGES, "PackagingFailed", "Sum"),
     ],
 )
-def test_a_metric_has_the_documented_name_and_dimension(
+def test_a_metric_has_its_name_and_dimension(
     metric: Callable[..., cloudwatch.Metric], namespace: str, name: str, statistic: str
 ) -> None:
     made = metric("churn")
     assert (made.namespace, made.metric_name, made.statistic) == (namespace, name, statistic)
-    dimension = "PipelineName" if namespace == PIPELINES else "RuleName"
+    dimension = "RuleName" if namespace == "AWS/Events" else "PipelineName"
     assert made.dimensions == {dimension: "churn"}
 
 

@@ -13,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
+from local_aws.log_filters import FilterPattern
 from model_packaging import (
     DeclaredParameters,
     ExistingPipeline,
@@ -163,6 +164,35 @@ def test_every_alarm_goes_to_the_topic_and_says_what_to_do(stack: Stack) -> None
     )
 
 
+def test_every_alarm_names_its_page_of_the_runbook(stack: Stack) -> None:
+    starts = trigger(stack, jobs=True)
+    monitoring = PipelineMonitoring(
+        stack, "Monitoring", pipeline_name="churn", trigger=starts, days_without_execution=7
+    )
+    pages = {
+        name: alarm(stack, monitoring, name)["AlarmDescription"].rpartition(" Runbook: ")[2]
+        for name in monitoring.alarms
+    }
+    assert pages == {
+        "ExecutionFailed": "docs/runbook/execution-failed.md",
+        "StepNearTimeout": "docs/runbook/step-near-timeout.md",
+        "NoExecution": "docs/runbook/no-execution.md",
+        "DeliveryFailed": "docs/runbook/delivery-failed.md",
+        "EventLost": "docs/runbook/event-lost.md",
+        "DeliveryFailed2": "docs/runbook/delivery-failed.md",
+        "EventLost2": "docs/runbook/event-lost.md",
+        "DeadLetters": "docs/runbook/dead-letters.md",
+    }
+
+
+def test_the_runbook_may_be_elsewhere(stack: Stack) -> None:
+    monitoring = PipelineMonitoring(
+        stack, "Monitoring", pipeline_name="churn", runbook="https://wiki.example.com/churn/"
+    )
+    told = alarm(stack, monitoring, "ExecutionFailed")["AlarmDescription"]
+    assert told.endswith(" Runbook: https://wiki.example.com/churn/execution-failed.md")
+
+
 CLOUDWATCH = {"Service": "cloudwatch.amazonaws.com"}
 THIS_ACCOUNT = {"aws:SourceAccount": "<AWS::AccountId>"}
 OUR_ALARMS = {
@@ -226,13 +256,13 @@ def test_the_dashboard_shows_what_it_was_given(stack: Stack) -> None:
     )
     assert titles(stack) == [
         "Alarms of churn",
-        "Executions by outcome",
-        "Duration in milliseconds",
-        "Deliveries to the pipeline",
-        "Dead-letter queue",
-        "Sizes in bytes, of all packaging pipelines",
-        "Bytes packaged in a second, of all packaging pipelines",
-        "Why the script failed, of all packaging pipelines",
+        "Executions of churn by outcome",
+        "Duration of churn in milliseconds",
+        "Deliveries to churn",
+        "Dead-letter queue of churn",
+        "Sizes of churn in bytes",
+        "Bytes that churn packaged in a second",
+        "Why the script failed in churn",
     ]
     outcomes = dashboard_of(stack)[1]["properties"]["metrics"]
     assert [metric[1] for metric in outcomes] == [
@@ -246,7 +276,11 @@ def test_the_dashboard_shows_what_it_was_given(stack: Stack) -> None:
 def test_without_trigger_and_log_group_the_dashboard_shows_the_pipeline(stack: Stack) -> None:
     PipelineMonitoring(stack, "Monitoring", pipeline_name="churn")
     Template.from_stack(stack).resource_count_is("AWS::Logs::MetricFilter", 0)
-    assert titles(stack) == ["Alarms of churn", "Executions by outcome", "Duration in milliseconds"]
+    assert titles(stack) == [
+        "Alarms of churn",
+        "Executions of churn by outcome",
+        "Duration of churn in milliseconds",
+    ]
 
 
 def test_the_dashboards_link_fits_the_partition(stack: Stack) -> None:
@@ -275,8 +309,12 @@ def filters_of(stack: Stack) -> dict[str, dict[str, Any]]:
 
 
 def test_the_filters_read_fields_that_the_script_prints(
-    stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stack: Stack,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("MIMS_PIPELINE", "churn")
     model, scripts = tmp_path / "model", tmp_path / "scripts"
     model.mkdir()
     scripts.mkdir()
@@ -310,14 +348,22 @@ def test_the_filters_read_fields_that_the_script_prints(
     for name, item in found.items():
         line = failed if name == "PackagingFailed" else done
         assert item["LogGroupName"] == "/aws/sagemaker/ProcessingJobs"
-        assert item["FilterPattern"] == f'{{ $.event = "{line["event"]}" }}'
+        assert item["FilterPattern"] == (
+            f'{{ ($.event = "{line["event"]}") && ($.pipeline = "churn") }}'
+        )
         [transformation] = item["MetricTransformations"]
-        assert transformation["MetricNamespace"] == "ModelPackaging/churn"
+        assert transformation["MetricNamespace"] == "ModelPackaging"
+        assert transformation["Dimensions"] == [{"Key": "PipelineName", "Value": "$.pipeline"}]
+        told = FilterPattern(item["FilterPattern"])
+        assert told.matches(json.dumps(line))
+        # Every processing job of the account logs to the one group.
+        assert not told.matches(json.dumps(line | {"pipeline": "fraud"}))
+        assert not told.matches(json.dumps(line | {"pipeline": None}))
         value = transformation["MetricValue"]
         assert value == "1" or isinstance(line[value.removeprefix("$.")], (int, float))
     query = dashboard_of(stack)[-1]["properties"]["query"]
-    assert f'filter event = "{failed["event"]}"' in query
-    assert {"reason", "exit_code"} <= set(failed)
+    assert f'filter event = "{failed["event"]}" and pipeline = "churn"' in query
+    assert {"reason", "exit_code", "execution"} <= set(failed)
 
 
 def test_the_filters_wait_for_the_log_group(stack: Stack) -> None:

@@ -1,6 +1,7 @@
 """``python -m operations review OLD NEW``: what it prints, and how it ends."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,25 @@ def test_the_exit_code_says_that_and_how_much_it_differs(
     prepared: Prepare, name: str, fail_on: str | None, code: int
 ) -> None:
     assert review(*prepared(name), *(["--fail-on", fail_on] if fail_on else [])) == code
+
+
+def test_it_is_told_in_the_same_order_in_every_process(prepared: Prepare) -> None:
+    def told(seed: str) -> str:
+        words = [
+            sys.executable,
+            "-m",
+            "operations",
+            "review",
+            *map(str, prepared("trigger-prefix")),
+        ]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        return subprocess.run(
+            words, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True, check=False
+        ).stdout
+
+    first = told("0")
+    assert first.count("danger  ") == 2
+    assert [told(seed) for seed in ("1", "2", "3")] == [first] * 3
 
 
 def test_three_formats_tell_the_same_changes(prepared: Prepare, capsys: Printed) -> None:
