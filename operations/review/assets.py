@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from operations.review.assembly import Assembly
+from operations.review.assemblies.assembly import Assembly
 from operations.review.changes import Change
 from operations.review.definition import Definitions, with_consequences
-from operations.review.names import Names
-from operations.review.wording import listed, sentence
+from operations.review.template.names import Names
+from operations.review.template.wording import listed, sentence
 
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 # More files are counted, not named.

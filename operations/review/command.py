@@ -13,13 +13,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from operations.review.assembly import Assembly, AssemblyError
+from operations.review.assemblies.assembly import Assembly, AssemblyError
 from operations.review.changes import LEVELS
 from operations.review.formats.as_json import as_json
 from operations.review.formats.as_markdown import as_markdown
 from operations.review.formats.as_text import as_text
-from operations.review.masking import masked
-from operations.review.resources import CloudFormationDiffError
+from operations.review.formats.masking import masked
+from operations.review.resources.replacements import CloudFormationDiffError
 from operations.review.review import Review
 
 SAME, DIFFERENT, TROUBLE, FAILED = 0, 1, 2, 3
@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _of_checkout(options: argparse.Namespace) -> int:
-    from operations.review.sides import with_deployed, with_revision
+    from operations.review.assemblies.sides import with_deployed, with_revision
 
     try:
         with (

@@ -6,22 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from operations.review import (
-    assets,
-    outputs,
-    permissions,
-    resources,
-    rewritten,
-    safeguards,
-    stack_settings,
-    triggers,
-)
-from operations.review.assembly import Assembly
+from operations.review import assets, permissions, triggers
+from operations.review.assemblies.assembly import Assembly
 from operations.review.changes import KINDS, LEVELS, Change
 from operations.review.definition import Definitions, Side
-from operations.review.names import Names, references
-from operations.review.renames import as_in, renamed
-from operations.review.wording import became, sentence
+from operations.review.resources import outputs, replacements, rewritten, safeguards, stack_settings
+from operations.review.template.names import Names, references
+from operations.review.template.renames import as_in, renamed
+from operations.review.template.wording import became, sentence
 
 
 def compare(old: Assembly, new: Assembly) -> list[Change]:
@@ -44,7 +36,7 @@ def compare(old: Assembly, new: Assembly) -> list[Change]:
         *_moves(old, new),
         *permissions.compare(old.template, new.template),
         *safeguards.compare(old.template, new.template),
-        *resources.compare(old.template, new.template),
+        *replacements.compare(old.template, new.template),
         *outputs.compare(before.template, new.template),
         *stack_settings.compare(old, new),
     ]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from operations.review.assembly import Assembly
+from operations.review.assemblies.assembly import Assembly
 from operations.review.changes import LEVELS, Change, Level
 from operations.review.comparison import compare
-from operations.review.picture import picture
+from operations.review.formats.picture import picture
 
 
 @dataclass(frozen=True)

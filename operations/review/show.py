@@ -11,10 +11,10 @@ from pathlib import Path
 
 from operations.executions.faults import OperationError, telling_faults
 from operations.review import permissions, triggers
-from operations.review.assembly import Assembly, AssemblyError
+from operations.review.assemblies.assembly import Assembly, AssemblyError
+from operations.review.assemblies.synths import started
 from operations.review.assets import Assets
 from operations.review.definition import expressions
-from operations.review.synths import started
 from operations.synthesis import PROJECT
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from operations.__main__ import main
-from operations.review.assembly import Assembly
+from operations.review.assemblies.assembly import Assembly
+from operations.review.assemblies.deployed import Deployed
 from operations.review.changes import Change
 from operations.review.comparison import compare
-from operations.review.deployed import Deployed
 from tests.local_aws.conftest import STACK, Deployment, make_role
 
 pytestmark = pytest.mark.e2e

@@ -15,7 +15,7 @@ from operations.review.definition.places import (
     leaves,
 )
 from operations.review.definition.renames import Renames, renames
-from operations.review.wording import sentence
+from operations.review.template.wording import sentence
 
 
 class Definitions:

@@ -9,7 +9,7 @@ from operations.review.changes import Level
 from operations.review.definition.expressions import parameters_in
 from operations.review.definition.job_permissions import Permissions
 from operations.review.definition.places import ABSENT, ORDER, Difference, Path
-from operations.review.starts import Start, starts
+from operations.review.template.starts import Start, starts
 
 Definition = Mapping[str, Any]
 Template = Mapping[str, Any]

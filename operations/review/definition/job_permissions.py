@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from operations.review.names import Names, Token, pieces
 from operations.review.permissions.coverage import covers, may_cover
 from operations.review.permissions.grants import (
     Condition,
@@ -14,6 +13,7 @@ from operations.review.permissions.grants import (
     arn_of_role,
     rules_of,
 )
+from operations.review.template.names import Names, Token, pieces
 
 Template = Mapping[str, Any]
 

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from operations.review import safeguards
 from operations.review.changes import Level
 from operations.review.definition.expressions import plain, text
 from operations.review.definition.places import ABSENT, ORDER, Difference, Path
-from operations.review.wording import became, listed
+from operations.review.resources import safeguards
+from operations.review.template.wording import became, listed
 
 # What a step's value is, by its name: "{now}" and "{was}" are put in.
 _SAID = {

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from operations.review.changes import LEVELS, Change, Level
-from operations.review.names import Names, Token, references
 from operations.review.permissions import severity
 from operations.review.permissions.coverage import covers, may_cover, overlap_is_covered
 from operations.review.permissions.grants import (
@@ -24,8 +23,9 @@ from operations.review.permissions.grants import (
 )
 from operations.review.permissions.sentences import Difference, sentences
 from operations.review.permissions.words import Words
-from operations.review.renames import renamed, with_new_names
-from operations.review.wording import listed
+from operations.review.template.names import Names, Token, references
+from operations.review.template.renames import renamed, with_new_names
+from operations.review.template.wording import listed
 
 # Whose roles executions need: without a permission of theirs a step, or a start, fails.
 _USERS = ("AWS::SageMaker::Pipeline", "AWS::Events::Rule", "AWS::Scheduler::Schedule")

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
-from operations.review.names import Token
 from operations.review.permissions import globs
 from operations.review.permissions.globs import Glob, TooManyStatesError
 from operations.review.permissions.grants import Condition, Grant, Value, order
+from operations.review.template.names import Token
 
 
 @dataclass(frozen=True)

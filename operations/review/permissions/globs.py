@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from operations.review.names import Token
+from operations.review.template.names import Token
 
 # Word by word, two patterns of an ARN meet a few hundred states. What meets more is not decided.
 _MOST_STATES = 5_000

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
-from operations.review.names import Token, function_of, pieces
+from operations.review.template.names import Token, function_of, pieces
 
 Template = Mapping[str, Any]
 Value = tuple[str | Token, ...]

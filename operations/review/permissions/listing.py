@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from operations.review.names import Names
 from operations.review.permissions.grants import Rules, Subject, Template, rules_of
 from operations.review.permissions.sentences import sentences
 from operations.review.permissions.words import Words
+from operations.review.template.names import Names
 
 
 def roles_in_words(template: Template) -> list[str]:

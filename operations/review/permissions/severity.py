@@ -1,8 +1,8 @@
 """How much attention a permission needs that somebody gets."""
 
 from operations.review.changes import Level
-from operations.review.names import Token
 from operations.review.permissions.grants import Grant, Value
+from operations.review.template.names import Token
 
 # Verbs of actions that change nothing. The access levels "Read" and "List" of the Service
 # Authorization Reference begin with them; what begins otherwise is taken for writing.

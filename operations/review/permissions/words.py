@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from operations.review.names import Names, Token
 from operations.review.permissions.grants import (
     PARAMETER,
     TEMPLATE,
@@ -13,7 +12,8 @@ from operations.review.permissions.grants import (
     Grant,
     Value,
 )
-from operations.review.wording import listed
+from operations.review.template.names import Names, Token
+from operations.review.template.wording import listed
 
 # For actions whose names say less than a few words do. All others are said by their names alone.
 _DEEDS = {

@@ -5,16 +5,17 @@ import operator
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from operations.review import leaves, safeguards
 from operations.review.changes import Change, Level
 from operations.review.definition import Definitions, Side, stale, unfilled, with_consequences
 from operations.review.definition.consequences import Consequence
-from operations.review.names import Names
-from operations.review.starts import Start
+from operations.review.resources import safeguards
+from operations.review.template import leaves
+from operations.review.template.names import Names
+from operations.review.template.starts import Start
+from operations.review.template.wording import became, listed, sentence
 from operations.review.triggers.examples import example
 from operations.review.triggers.patterns import UnknownOperatorError
 from operations.review.triggers.words import uploads, waits_for
-from operations.review.wording import became, listed, sentence
 
 # The rest of a rule's properties is told with the resources.
 _PROPERTIES = ("EventPattern", "ScheduleExpression", "State", "Targets")

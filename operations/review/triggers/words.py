@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from operations.review.names import Names
-from operations.review.starts import Start, Template, starts
+from operations.review.template.names import Names
+from operations.review.template.starts import Start, Template, starts
+from operations.review.template.wording import listed
 from operations.review.triggers.patterns import alternatives
-from operations.review.wording import listed
 
 _OPERATORS = {
     "cidr": "in the network",

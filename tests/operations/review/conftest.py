@@ -9,7 +9,9 @@ from unittest import mock
 
 import pytest
 
-from operations.review import environments, resources, show, sides, synths
+from operations.review import show
+from operations.review.assemblies import environments, sides, synths
+from operations.review.resources import replacements
 from tests.operations.review.checkouts import Checkout
 from tests.operations.review.prepared import PREPARED
 
@@ -39,7 +41,7 @@ def one_node() -> Iterator[None]:
 
     Questions to another script, or another Node, are asked as the product does.
     """
-    node, script, ask = os.environ.get("JSII_NODE", ""), resources._SCRIPT, resources._answer
+    node, script, ask = os.environ.get("JSII_NODE", ""), replacements._SCRIPT, replacements._answer
     started: list[subprocess.Popen[str]] = []
 
     def answer(asked: str, by: Path, question: str) -> str:
@@ -58,7 +60,7 @@ def one_node() -> Iterator[None]:
         process.stdin.flush()
         return process.stdout.readline()
 
-    with mock.patch.object(resources, "_answer", answer):
+    with mock.patch.object(replacements, "_answer", answer):
         yield
     for process in started:
         process.communicate()

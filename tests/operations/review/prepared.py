@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from operations.review.names import Token, pieces
+from operations.review.template.names import Token, pieces
 
 Definition = dict[str, Any]
 Resources = dict[str, Any]

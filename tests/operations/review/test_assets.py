@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from operations.review.assembly import Assembly
+from operations.review.assemblies.assembly import Assembly
 from operations.review.assets import Assets, compare
 from operations.review.changes import Change
 from operations.review.definition import Definitions, Side

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from operations.__main__ import main
-from operations.review import resources
 from operations.review.changes import LEVELS
+from operations.review.resources import replacements
 from tests.conftest import PROJECT
 from tests.operations.review.prepared import Prepared, edited
 
@@ -175,7 +175,7 @@ def test_without_node_it_says_what_to_do(
     prepared: Prepare, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("JSII_NODE", raising=False)
-    monkeypatch.setattr(resources, "_installed_node", lambda: None)
+    monkeypatch.setattr(replacements, "_installed_node", lambda: None)
     assert review(*prepared("bucket-renamed")) == 2
     out, err = capsys.readouterr()
     assert out == ""

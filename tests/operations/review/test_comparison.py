@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from operations.review.assembly import Assembly
+from operations.review.assemblies.assembly import Assembly
 from operations.review.changes import LEVELS, Change
 from operations.review.comparison import compare
 from tests.conftest import synthesize

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from operations.review.assembly import Assembly, AssemblyError
+from operations.review.assemblies.assembly import Assembly, AssemblyError
 from operations.review.changes import LEVELS, Change
 from operations.review.comparison import compare
 

@@ -44,4 +44,3 @@ def test_its_tables_name_all_levels_kinds_keys_and_formats() -> None:
 
 def test_no_other_page_has_blocks_of_which_nobody_would_say_what_they_show() -> None:
     assert {block.page.name for block in pages.blocks("json")} == {"stages.md", "review.md"}
-    assert {block.page.name for block in pages.blocks("text")} == {"README.md", "review.md"}

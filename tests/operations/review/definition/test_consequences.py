@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from operations.review.assembly import Assembly
+from operations.review.assemblies.assembly import Assembly
 from operations.review.changes import Change
 from operations.review.definition import Definitions, Side
 

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from operations.review.assembly import Assembly
+from operations.review.assemblies.assembly import Assembly
 from operations.review.changes import KINDS, LEVELS, Change
 from operations.review.formats.as_json import SCHEMA, as_json
 from operations.review.review import Review

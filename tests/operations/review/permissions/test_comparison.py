@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operations.review.changes import Change
-from operations.review.names import Names, with_paths
 from operations.review.permissions import compare, is_policy, roles_in_words
+from operations.review.template.names import Names, with_paths
 from tests.conftest import template_of
 from tests.operations.review.permissions.requests import allowed, statements
 

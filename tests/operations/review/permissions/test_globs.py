@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.review.names import Token
 from operations.review.permissions import globs
 from operations.review.permissions.globs import arn, could_meet, covered, literal, wildcards
+from operations.review.template.names import Token
 
 PATTERNS = st.text("ab*?", max_size=4)
 # Two of these, one after the other, are no longer than the longest word: they meet there or never.

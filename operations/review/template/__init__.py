@@ -1,0 +1,1 @@
+"""What a template says, in words, and where two of them differ."""
