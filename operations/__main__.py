@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Its name and what it takes. Default: those of the process.
 
     Returns:
-        The exit code.
+        The exit code; 130 if the user interrupts it.
     """
     parser = argparse.ArgumentParser(
         prog="python -m operations", description="Commands for the people who run the product."
@@ -61,7 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
-    exit_code: int = options.run(options)
+    try:
+        exit_code: int = options.run(options)
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
     return exit_code
 
 

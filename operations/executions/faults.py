@@ -35,9 +35,6 @@ def telling_faults(run: Run, exit_code: int = 1) -> Run:
             reason = "there is no AWS region; set AWS_REGION"
         except (BotoCoreError, ClientError) as fault:
             reason = str(fault)
-        except KeyboardInterrupt:
-            print("\nInterrupted.", file=sys.stderr)
-            return 130
         sys.stdout.flush()
         print(f"Failed: {reason}", file=sys.stderr)
         return exit_code

@@ -27,6 +27,18 @@ def test_help_lists_every_command_and_needs_no_credentials() -> None:
         assert re.search(rf"^    {name}\s", helped.stdout, re.MULTILINE), name
 
 
+@pytest.mark.parametrize("command", [["findings"], ["review", "one", "other"], ["status"]])
+def test_ctrl_c_ends_every_command_without_a_traceback(
+    command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(COMMANDS[command[0]], "run", interrupt)
+    assert main(command) == 130
+    assert capsys.readouterr().err == "\nInterrupted.\n"
+
+
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["redrvie", "queue"])
