@@ -41,8 +41,9 @@ def build_app(**context: Any) -> App:
     if folder := app.node.try_get_context(DEFINITION_STORE):
         app.node.set_context(DEFINITION_STORE, str(PROJECT / folder))
     stage, stages = app.node.get_context("stage"), app.node.get_context("stages")
-    if stage in stages:
-        stages = stages | {stage: stages[stage] | _given_instead(app)}
+    given = _given_instead(app)
+    if given and stage in stages:
+        stages = stages | {stage: stages[stage] | given}
     chosen = read_stage(stage, stages)
     ModelPackagingStack(
         app,
