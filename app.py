@@ -25,7 +25,7 @@ def build_app(**context: Any) -> App:
 
     Args:
         **context: Context values, as ``cdk synth -c name=value`` gives them: ``stage``, and
-            ``inference_scripts`` instead of the stage's own.
+            instead of the stage's own, ``inference_scripts`` and, as JSON, ``registration``.
 
     Raises:
         InvalidConfigError: There is no such stage, or a stage has a setting that can't work.
@@ -41,9 +41,9 @@ def build_app(**context: Any) -> App:
     if folder := app.node.try_get_context(DEFINITION_STORE):
         app.node.set_context(DEFINITION_STORE, str(PROJECT / folder))
     stage, stages = app.node.get_context("stage"), app.node.get_context("stages")
-    scripts = app.node.try_get_context("inference_scripts")
-    if scripts and stage in stages:
-        stages = stages | {stage: stages[stage] | {"inference_scripts": scripts}}
+    given = _given_instead(app)
+    if given and stage in stages:
+        stages = stages | {stage: stages[stage] | given}
     chosen = read_stage(stage, stages)
     ModelPackagingStack(
         app,
@@ -55,6 +55,16 @@ def build_app(**context: Any) -> App:
     )
     add_rule_packs(app)
     return app
+
+
+def _given_instead(app: App) -> dict[str, Any]:
+    """The settings that stand for a stage's own, as the demo gives them."""
+    given: dict[str, Any] = {}
+    if scripts := app.node.try_get_context("inference_scripts"):
+        given["inference_scripts"] = scripts
+    if registration := app.node.try_get_context("registration"):
+        given["registration"] = json.loads(registration)
+    return given
 
 
 def main() -> None:

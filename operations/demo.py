@@ -20,6 +20,9 @@ from local_aws.model_server import unpack
 from model_packaging.step import contract
 from model_packaging.step.s3_location import S3Location
 from operations.endpoint_stages import EndpointStages, Original
+from operations.executions.deployed_stage import settings_of
+from operations.registered_versions import GROUP_OUTPUT, digests
+from operations.registration_stage import read_registered, registration_for
 from operations.serving_environment import serving_environment
 from operations.stages import ExplainedError, Stage, StageError, Stages
 from operations.synthesis import PROJECT, stack_name, synthesize
@@ -46,6 +49,8 @@ class Result:
     report_uri: str = ""
     output_bytes: int = 0
     output_sha256: str = ""
+    version: str = ""
+    version_arn: str = ""
     files: str = ""
     encryption: str = ""
     predictions: str = ""
@@ -84,6 +89,7 @@ class Demo:
         self._stages = Stages(console, self._directory)
         self._rows: list[list[float]] = []
         self._expected: list[Any] = []
+        self._report: dict[str, Any] = {}
         self.result = Result(seconds=self._stages.seconds)
 
     def run(self) -> Result:
@@ -102,6 +108,7 @@ class Demo:
             self._upload(cloud, archive, outputs)
             self._wait(cloud, outputs)
             package = self._download(cloud)
+            self._find_version(cloud, outputs)
             original = self._compare_files(archive, package)
             endpoint = EndpointStages(cloud.client, self._stages, self._directory / "endpoint.log")
             self.result.predictions = endpoint.run(
@@ -168,6 +175,8 @@ class Demo:
             context = {"inference_scripts": str(self._scripts)}
             if self._stage:
                 context["stage"] = self._stage
+            if registration := registration_for(settings_of(self._stage)):
+                context["registration"] = json.dumps(registration)
             assembly = synthesize(self._directory / "synth", context)
             self.result.stack = stack_name(assembly, STACK)
             stage.show(f"{self.result.stack}, without credentials or region")
@@ -249,11 +258,28 @@ class Demo:
             result.encryption = head.get("SSEKMSKeyId") or head["ServerSideEncryption"]
             place = S3Location.parse(result.report_uri)
             body = cloud.client("s3").get_object(Bucket=place.bucket, Key=place.key)["Body"]
-            reported = json.load(body)["archive"]["sha256"]
+            self._report = json.load(body)
+            reported = self._report["archive"]["sha256"]
             if reported != result.output_sha256:
                 raise ExplainedError(f"the report's SHA-256 of the package is {reported}")
             stage.show(_shown(package))
         return package
+
+    def _find_version(self, cloud: LocalCloud, outputs: dict[str, str]) -> None:
+        result = self.result
+        with self._stages.run("Register the package") as stage:
+            if GROUP_OUTPUT not in outputs:
+                stage.skip("this stage registers no packages")
+                return
+            version = read_registered(
+                cloud.client("sagemaker"),
+                result.execution_arn,
+                result.output_uri,
+                self._report,
+                digests(package=result.output_sha256, model=result.input_sha256),
+            )
+            result.version, result.version_arn = version.told, version.arn
+            stage.show(f"{version.told}; its URI and metadata are the package's")
 
     def _compare_files(self, archive: Path, package: Path) -> Original:
         with self._stages.run("Unpack as hosting does") as stage:
@@ -289,6 +315,7 @@ def show_result(console: Console, result: Result) -> None:
         ("", f"{_size(result.output_bytes)}, SHA-256 {result.output_sha256}"),
         ("", f"encrypted with {result.encryption}"),
         ("report", result.report_uri),
+        *([("version", result.version), ("", result.version_arn)] if result.version else []),
         ("files", result.files),
         ("predictions", result.predictions),
         (

@@ -1,10 +1,10 @@
 """Try a deployed stage with small models, and take away all that the trial has left.
 
 It uploads below models/smoke/<id>/, follows what that starts, and looks at what comes of it: a
-package, the same again, another model under the same key, a broken archive, odd keys, the alarms
-and metrics of the stage, and, if it is asked to, an endpoint. It deploys nothing. In an account it
-runs four short jobs one after the other, one more if the bucket has a KMS key, and up to seven more
-if odd keys don't go through.
+package, the same again, another model under the same key, a broken archive, their versions in the
+model registry, odd keys, the alarms and metrics of the stage, and, if it is asked to, an endpoint.
+It deploys nothing. In an account it runs four short jobs one after the other, one more if the
+bucket has a KMS key, and up to seven more if odd keys don't go through.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from operations.executions.deployed_stage import DeployedStage, add_stage, deployed_stage
 from operations.executions.faults import OperationError, telling_faults
+from operations.executions.packagings import Packaging
 from operations.executions.tables import print_json
 from operations.smoke import open_questions
 from operations.smoke.endpoint_check import EndpointCheck
@@ -27,6 +28,7 @@ from operations.smoke.packaging_checks import (
     check_first,
     check_other,
 )
+from operations.smoke.registration_check import check_registered
 from operations.smoke.removal import Removal
 from operations.smoke.small_models import small_model
 from operations.smoke.trial import Trial
@@ -34,6 +36,7 @@ from operations.smoke.trial import Trial
 _FIRST = "An uploaded model comes back packaged"
 _AGAIN = "The same model again gives the same package"
 _OTHER = "Another model under the same key gets a new package"
+_REGISTERED = "Each package is a version in the model registry"
 _ODD = "Odd keys are tried"
 _ENDPOINT = "An endpoint of the package answers as the model"
 _BROKEN = "A broken archive fails with the script's own reason"
@@ -158,10 +161,11 @@ class Smoke:
         journal, number = self.journal, self._number
         first: Packaged | None = None
         other: Packaged | None = None
+        failed: Packaging | None = None
         with journal.check(_FIRST) as check:
             first = check_first(trial, check, small_model(number))
         if first is None:
-            for name in (_AGAIN, _OTHER, _BROKEN, _ODD, _METRICS, _ALARMS):
+            for name in (_AGAIN, _OTHER, _BROKEN, _REGISTERED, _ODD, _METRICS, _ALARMS):
                 journal.skip(name, "no model is packaged at all")
             return
         open_questions.answer_all(trial, first)
@@ -181,6 +185,8 @@ class Smoke:
             self._monitoring.announce()
             failed = check_broken(trial, check, small_model(number + 50))
             open_questions.answer_of_failure(trial, failed)
+        with journal.check(_REGISTERED) as check:
+            check_registered(trial, check, filter(None, (first, other)), failed)
         with journal.check(_ODD) as check:  # some may fail, which raises the same alarm
             check_odd_keys(trial, check, number + 2)
         with journal.check(_METRICS) as check:

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from model_packaging.step.s3_location import S3Location
 from operations.executions.faults import OperationError
 from operations.executions.packagings import Packaging
+from operations.registered_versions import arns_registered_by
 from operations.smoke import arrival
 from operations.smoke.trial import Trial
 
@@ -44,8 +45,7 @@ class Removal:
         if trial.unseen:
             with self._trying("events in the dead-letter queue"):
                 arrival.remove_undelivered(trial.stage, trial.mark)
-        for one in ended:
-            self._unregister(one)
+        registered = sum(map(self._unregister, ended))
         places = [trial.folder, *filter(None, map(_output, ended))]
         removed = 0
         for place in places:
@@ -55,6 +55,8 @@ class Removal:
             f"    {removed} objects are removed: all below {trial.folder.uri}, the packages and "
             "their reports.\n    What stays: the list of executions, their logs, metrics."
         )
+        if registered:
+            trial.journal.say(f"    {registered} versions are removed from the model registry.")
         if trial.unseen and not trial.by_hand:
             trial.journal.say(
                 f"    {trial.unseen} of the uploads have started nothing. An event that comes yet "
@@ -69,17 +71,14 @@ class Removal:
         except (BotoCoreError, ClientError, OperationError) as fault:
             self.left.append(f"{what}: {fault}")
 
-    def _unregister(self, one: Packaging) -> None:
-        """Delete what a step behind the packaging has registered."""
-        sagemaker = self._trial.stage.client("sagemaker")
+    def _unregister(self, one: Packaging) -> int:
+        """Delete what a step behind the packaging has registered; how many versions."""
+        sagemaker, count = self._trial.stage.client("sagemaker"), 0
         with self._trying(f"what {one.arn} registered"):
-            for page in sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
-                PipelineExecutionArn=one.arn
-            ):
-                for step in page["PipelineExecutionSteps"]:
-                    registered = step.get("Metadata", {}).get("RegisterModel", {})
-                    if arn := registered.get("Arn"):
-                        sagemaker.delete_model_package(ModelPackageName=arn)
+            for arn in arns_registered_by(sagemaker, one.arn):
+                sagemaker.delete_model_package(ModelPackageName=arn)
+                count += 1
+        return count
 
     def _delete_versions(self, place: S3Location) -> int:
         """Delete all versions of the objects below a prefix; how many."""

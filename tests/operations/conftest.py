@@ -1,11 +1,12 @@
 """A local AWS that `make local` keeps running, and a shell that has its settings."""
 
+import json
 import os
 import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,16 @@ import pytest
 
 from operations import local
 from operations.__main__ import main
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, Make, synthesize
 
 STAGE = "prod"
 # As a stage may name them in cdk.json.
 ACCOUNT, REGION = "111122223333", "eu-west-1"
+REGISTRATION = {
+    "model_package_group": "churn",
+    "framework": "sklearn",
+    "framework_version": "1.2-1",
+}
 
 
 class Desk:
@@ -100,9 +106,21 @@ class Desk:
 
 
 @pytest.fixture(scope="session")
-def desk(prod: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def registering(once: Callable[[str, Make], Path]) -> Path:
+    """The assembly of the stage prod when it registers its packages."""
+
+    def make(outdir: Path) -> None:
+        stages = json.loads((PROJECT / "cdk.json").read_text())["context"]["stages"]
+        prod = stages["prod"] | {"registration": REGISTRATION}
+        synthesize(outdir, stage="prod", stages={"prod": prod})
+
+    return once("registering-prod", make)
+
+
+@pytest.fixture(scope="session")
+def desk(registering: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A local AWS with the stage prod, for the tests of what is done with it, until it is gone."""
-    desk = Desk(tmp_path_factory.mktemp("desk") / "cloud", prod)
+    desk = Desk(tmp_path_factory.mktemp("desk") / "cloud", registering)
     try:
         yield desk
         settings = desk.settings()

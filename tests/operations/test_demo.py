@@ -57,6 +57,7 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
     result = demo.run()
     assert result.predictions == "54 of 54 equal, in JSON and in CSV"
     assert result.files == "2 of 2 equal"
+    assert result.version == "demo version 1, PendingManualApproval"
     assert result.parameters["ModelKey"] == "models/demo/model.tar.gz"
     assert result.execution_arn.rpartition("/")[2] in result.output_uri
     assert processes(tmp_path) == []
@@ -67,7 +68,7 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
 
     show_result(console, result)
     shown = output.getvalue()
-    [on_the_page] = pages.blocks("text", PAGE)
+    [on_the_page, _] = pages.blocks("text", PAGE)  # the other is a review's
     assert stages_told(shown) == stages_told(on_the_page.text), "run: make pictures"
     assert rows_told(shown) == rows_told(on_the_page.text), "run: make pictures"
     for told in (
@@ -78,6 +79,7 @@ def test_an_uploaded_model_comes_back_packaged_and_answers(tmp_path: Path) -> No
             result.parameters["ModelETag"],
         ),
         *(result.input_uri, result.input_sha256, result.output_uri, result.output_sha256),
+        *(result.version_arn, ":model-package/demo/1"),
         *(result.report_uri, "54 of 54 equal, in JSON", "cdk deploy", "encrypted with AES256"),
     ):
         assert told in shown, told
@@ -172,6 +174,7 @@ def test_the_users_own_model_and_scripts_answer_the_users_own_request_in_product
     assert result.files == "3 of 3 equal"
     assert result.predictions == "3 of 3 equal"
     assert result.stack == "ModelPackaging-prod"
+    assert result.version == "demo version 1, PendingManualApproval"
     assert result.encryption.startswith("arn:aws:kms:")
 
 

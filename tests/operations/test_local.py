@@ -74,7 +74,7 @@ def test_events_executions_and_alarms_are_told_as_they_happen(
     model = f"s3://{place['Bucket']}/{place['Key']}"
     for told in (
         rf"Object Created {model}: the rule \S+ matches",
-        r"execution \w+ of model-packaging-prod: Failed, PackagingStep: AlgorithmError: 'model",
+        rf"execution \w+ of model-packaging-prod: Failed, PackagingStep: AlgorithmError: {model}: ",
         r"the alarm \S+ExecutionFailed\S+: ALARM",
     ):
         desk.wait_until_said(told, 30)

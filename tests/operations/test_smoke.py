@@ -21,7 +21,7 @@ from operations.smoke.journal import Check, CheckError, Journal
 from operations.smoke.packaging_checks import Packaged, check_again, check_first, check_other
 from operations.smoke.small_models import small_model
 from tests.docs.pages import DOCS
-from tests.operations.conftest import STAGE, Desk
+from tests.operations.conftest import REGION, STAGE, Desk
 
 pytestmark = pytest.mark.e2e
 
@@ -86,6 +86,10 @@ class Smoker:
         found = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
         return [one["Key"] for one in found]
 
+    def registered(self) -> list[str]:
+        listed = self.stage.client("sagemaker").list_model_packages(ModelPackageGroupName="churn")
+        return [one["ModelPackageArn"] for one in listed["ModelPackageSummaryList"]]
+
 
 @pytest.fixture
 def smoker(
@@ -104,6 +108,27 @@ def smoker(
         for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
             s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
     return smoker
+
+
+@pytest.fixture
+def earlier(smoker: Smoker) -> Iterator[str]:
+    """A version that somebody else has registered, the only one."""
+    sagemaker = smoker.stage.client("sagemaker")
+    for arn in smoker.registered():
+        sagemaker.delete_model_package(ModelPackageName=arn)
+    s3, image = smoker.stage.client("s3"), "783357654285.dkr.ecr.eu-west-1.amazonaws.com/churn:1"
+    s3.create_bucket(Bucket="elsewhere", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="elsewhere", Key="model.tar.gz", Body=b"")
+    registered = sagemaker.create_model_package(
+        ModelPackageGroupName="churn",
+        InferenceSpecification={
+            "Containers": [{"Image": image, "ModelDataUrl": "s3://elsewhere/model.tar.gz"}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )
+    yield registered["ModelPackageArn"]
+    sagemaker.delete_model_package(ModelPackageName=registered["ModelPackageArn"])
 
 
 @pytest.fixture
@@ -129,7 +154,7 @@ def role(smoker: Smoker) -> Iterator[str]:
 
 
 def test_it_proves_each_check_answers_what_is_open_and_leaves_nothing(
-    smoker: Smoker, role: str
+    smoker: Smoker, role: str, earlier: str
 ) -> None:
     said = smoker.types("--endpoint", "--role", role)
     for proved in (
@@ -140,16 +165,18 @@ def test_it_proves_each_check_answers_what_is_open_and_leaves_nothing(
         r"endpoint smoke-\w+: InService",
         r"✓ An endpoint of the package .*\n.* answered \[(\d+\.0), \1\], as the",
         r"✓ A broken archive fails with the script's own reason\n.*model\.tar\.gz' is cut off",
+        r"✓ Each package is a version in the model registry\n +churn version \d+, "
+        r"PendingManualApproval, churn version \d+, .* of the broken archive, nothing is",
         r"✓ Odd keys are tried\n +keys with a blank, ",
         r"✓ Metrics count what ran\n +ExecutionFailed \d, ExecutionSucceeded \d, ModelSize \d",
         r"✓ The alarm on failures is raised, and no other\n +\S+ExecutionFailed\S+ is ALARM",
         r"\? Do keys with .*\n +Yes, one key had all of them: odd/a b a\+b it's say \"a\" größer",
-        r"\? Does a property file need S3 .*\n +No: \w+ succeeded with one",
+        r"\? Does a property file need S3 .*\n +Not known: the pipeline's role may s3:GetObj",
         r"\? Does \$.detail.object.size, .*\n +Not asked: ",
         r"\? Do undelivered events .*\n +Not known: in the last 14 days every event was delivered",
         r"\? What exactly does a failure say\?\n +the execution's FailureReason: .*AlgorithmError",
         r"so this is how AWS is imitated there",
-        r"Of 8 checks: 8 proved\.",
+        r"Of 9 checks: 9 proved\.",
     ):
         assert re.search(proved, said), f"{proved}\n{said}"
     for name in re.findall(r"^. (.+), after \d+ s$", said, re.MULTILINE):
@@ -162,6 +189,9 @@ def test_it_proves_each_check_answers_what_is_open_and_leaves_nothing(
     assert announced.start() < said.index("/broken/model.tar.gz")
     assert re.search(r"ExecutionFailed\S+: \w+ → ALARM", said)
     assert smoker.left_in_the_bucket() == []
+    # First, again (uploaded, and by hand), other, odd keys.
+    assert "5 versions are removed from the model registry" in said
+    assert smoker.registered() == [earlier]
     sagemaker = smoker.stage.client("sagemaker")
     assert sagemaker.list_endpoints()["Endpoints"] == []
     assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
@@ -187,7 +217,7 @@ def test_a_bucket_that_sends_no_events_fails_it(silent: Smoker) -> None:
     assert "sends no events to EventBridge" in said
     assert "What to do: enable them" in said
     assert "- The same model again gives the same package\n    no model is packaged at all" in said
-    assert "Failed: 1 of 7 checks: An uploaded model comes back packaged" in said
+    assert "Failed: 1 of 8 checks: An uploaded model comes back packaged" in said
     assert silent.left_in_the_bucket() == []
 
 
@@ -255,7 +285,10 @@ def test_ctrl_c_removes_all_and_tells_what_was_found_until_then(
 
     monkeypatch.setattr(trial.Trial, "upload", interrupted)
     monkeypatch.setattr(removal, "SECONDS_TO_SETTLE", 20)
+    before = smoker.registered()
     said = smoker.types(expect=130)
+    assert smoker.registered() == before
+    assert re.search(r"\d versions are removed from the model registry", said)
     assert "✓ An uploaded model comes back packaged\n" in said
     assert "- The same model again gives the same package\n    interrupted" in said
     assert "of the uploads have started nothing" not in said
