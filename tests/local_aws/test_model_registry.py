@@ -283,6 +283,32 @@ def test_what_a_topic_does_not_take_is_a_dead_letter(group: Group, approvals: Ap
     assert "events.amazonaws.com is not authorized to perform: sns:Publish" in told
 
 
+@pytest.mark.parametrize("condition", [{}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}])
+def test_a_topics_key_is_not_told_which_rule_publishes(
+    group: Group, approvals: Approvals, cloud: LocalCloud, condition: dict[str, Any]
+) -> None:
+    key = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": "*",
+        "Condition": condition,
+    }
+    made = cloud.client("kms").create_key(Policy=json.dumps({"Statement": [key]}))
+    topic = approvals.make_topic()
+    cloud.client("sns").set_topic_attributes(
+        TopicArn=topic,
+        AttributeName="KmsMasterKeyId",
+        AttributeValue=made["KeyMetadata"]["Arn"],
+    )
+    approvals.target(topic)
+    group.update(group.register(), ModelApprovalStatus="Approved")
+    if condition:
+        assert "kms:GenerateDataKey" in refused(approvals.receive(approvals.letters))
+    else:
+        assert approvals.receive(approvals.queue)
+
+
 def test_a_role_publishes_where_the_topic_leaves_that_to_roles(
     group: Group, approvals: Approvals, cloud: LocalCloud
 ) -> None:
