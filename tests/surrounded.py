@@ -10,6 +10,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 
 from model_packaging import ApprovalRule, ModelApproved, PipelineSchedule
+from model_packaging.acknowledgements import acknowledge
 
 GROUP = "churn"
 SETTINGS: dict[str, Any] = {
@@ -36,13 +37,16 @@ def synthesize(outdir: Path) -> None:
     with mock.patch.dict(os.environ, {"CDK_OUTDIR": str(outdir)}):
         app = build_app(stage="here", stages={"here": SETTINGS})
         stack = app.node.find_child("ModelPackaging")
-        letters = stack.trigger.dead_letter_queue
         approved = sqs.Queue(
             stack,
             "Approved",
             enforce_ssl=True,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=letters, max_receive_count=3),
+        )
+        acknowledge(
+            approved,
+            "What it is told is in the registry too, for whoever has lost a message.",
+            "AwsSolutions-SQS3",
         )
         ApprovalRule(
             stack, "Approval", event=ModelApproved(GROUP), targets=[targets.SqsQueue(approved)]
@@ -57,6 +61,6 @@ def synthesize(outdir: Path) -> None:
                 "ModelKey": "models/nightly/model.tar.gz",
                 "ModelETag": "unknown",
             },
-            dead_letter_queue=letters,
+            dead_letter_queue=stack.trigger.dead_letter_queue,
         )
         app.synth()

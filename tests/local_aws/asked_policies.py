@@ -10,6 +10,7 @@ ROLES = {
     "rule": "TriggerRole",
     "pipeline": "PipelineRole",
     "job": "JobRole",
+    "schedule": "NightlyRole",
     "operator": "OperatorsPolicy",  # whoever it is attached to
 }
 SAGEMAKER, EVENTS = "sagemaker.amazonaws.com", "events.amazonaws.com"
@@ -46,6 +47,14 @@ class Asked:
             "stack": "ModelPackaging",  # the construct's path
             "stacks": f"arn:aws:cloudformation:{account}:stack",
         }
+        if stage.physical("AWS::Scheduler::Schedule"):
+            self.names |= {
+                "approval": stage.rule("Approval"),
+                "approved": stage.arn("Approved"),
+                "notification": stage.rule("Notifications"),
+                "schedule_role": stage.arn("NightlyRole"),
+                "schedules": f"arn:aws:scheduler:{account}:schedule-group/default",
+            }
         if stage.physical("AWS::KMS::Key"):
             self.names |= {
                 "key": stage.arn("ArtifactsKey"),
