@@ -24,7 +24,7 @@ class SurroundedStage(Stage):
 
     def __init__(self, cloud: LocalCloud, stack: str, scratch: Path) -> None:
         super().__init__(cloud, stack, scratch)
-        self._sqs = cloud.client("sqs")
+        self._events, self._sqs = cloud.client("events"), cloud.client("sqs")
         self._numbers = itertools.count()
         self.told: str = self._sqs.create_queue(QueueName="operators")["QueueUrl"]
         cloud.client("sns").subscribe(
@@ -36,8 +36,23 @@ class SurroundedStage(Stage):
 
     def upload(self, key: str, body: bytes) -> dict[str, Any]:
         """Upload a model, and wait for the end of the execution that it starts."""
+        s3 = self.cloud.client("s3")
+        return self._execution(lambda: s3.put_object(Bucket=self.bucket, Key=key, Body=body))
+
+    def announce(self, key: str) -> dict[str, Any]:
+        """Deliver the event of an upload once more, and wait as above."""
+        etag = self.cloud.client("s3").head_object(Bucket=self.bucket, Key=key)["ETag"].strip('"')
+        detail = {"bucket": {"name": self.bucket}, "object": {"key": key, "etag": etag}}
+        entry = {
+            "Source": "aws.s3",
+            "DetailType": "Object Created",
+            "Detail": json.dumps(detail),
+        }
+        return self._execution(lambda: self._events.put_events(Entries=[entry]))
+
+    def _execution(self, start: Callable[[], Any]) -> dict[str, Any]:
         before = self.executions()
-        self.cloud.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
+        start()
         until(lambda: self.executions() - before, "an execution")
         return self.cloud.wait_for_execution(self.outputs["PipelineName"])
 
@@ -142,7 +157,7 @@ class SurroundedStage(Stage):
             "Resources": [resource],
             "Detail": json.dumps(detail),
         }
-        self.cloud.client("events").put_events(Entries=[entry])
+        self._events.put_events(Entries=[entry])
 
         def came() -> str | None:
             if found := what_came():
