@@ -69,6 +69,7 @@ def authorize_service(
     *,
     account: str | None = None,
     owner: str | None = None,
+    tells_source: bool = True,
 ) -> None:
     """Let a service do something as itself, which the resource's policy has to allow.
 
@@ -80,17 +81,21 @@ def authorize_service(
         source_arn: What the service acts for.
         account: Account of that. Default: the one in its ARN.
         owner: Account of the resource. Default: the one in its ARN.
+        tells_source: Whether conditions know what it acts for.
 
     Raises:
         AccessDeniedError: It may not.
         UnsupportedPolicyError: The policy says something that is not understood here.
     """
-    account = account or source_arn.split(":")[4]
+    source = {
+        "aws:SourceArn": source_arn,
+        "aws:SourceAccount": account or source_arn.split(":")[4],
+    }
     request = Request(
         principal=service,
         action=action,
         resource=resource,
-        context={**LOOPBACK, "aws:SourceArn": source_arn, "aws:SourceAccount": account},
+        context={**LOOPBACK, **(source if tells_source else {})},
         owner=owner or resource.split(":")[4],
     )
     decision = decide(request, resource=policy)
@@ -120,13 +125,16 @@ def authorize_key(caller: Caller, action: str, key: str, region: str, context: C
         authorize(caller, action, arn, context, policy=policy)
 
 
-def authorize_services_key(service: str, key: str, source_arn: str) -> None:
+def authorize_services_key(
+    service: str, key: str, source_arn: str, *, tells_source: bool = True
+) -> None:
     """Let a service use a queue's or a topic's key as itself.
 
     Args:
         service: Its name.
         key: Id, ARN or alias of the key.
         source_arn: What the service acts for.
+        tells_source: Whether conditions know it.
 
     Raises:
         AccessDeniedError: It may not.
@@ -140,7 +148,7 @@ def authorize_services_key(service: str, key: str, source_arn: str) -> None:
                 f"{service} is not authorized to perform: {action} on resource: {key} because no "
                 f"resource-based policy allows the {action} action"
             )
-        authorize_service(service, action, *found, source_arn)
+        authorize_service(service, action, *found, source_arn, tells_source=tells_source)
 
 
 def _customer_key(key: str, account: str, region: str) -> tuple[str, list[Statement]] | None:

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 import boto3
 
-from local_aws.authorization import authorize, authorize_service, authorize_services_key
+from local_aws.authorization import (
+    authorize,
+    authorize_key,
+    authorize_service,
+    authorize_services_key,
+)
 from local_aws.identities import RoleSession
 from local_aws.policy_evaluation import statements
 
@@ -35,7 +40,10 @@ def publish(
     if session is None:
         authorize_service(service, "sns:Publish", topic_arn, policy, source_arn)
         if key:
-            authorize_services_key(service, key, source_arn)
+            # "Managing Amazon SNS encryption keys and costs": conditions on the source are not
+            # supported from EventBridge to encrypted topics.
+            told = service != "events.amazonaws.com"
+            authorize_services_key(service, key, source_arn, tells_source=told)
     else:
         authorize(session.caller, "sns:Publish", topic_arn, {}, policy=policy)
     sns.publish(TopicArn=topic_arn, Message=message)
@@ -53,7 +61,8 @@ def send(
     """Send a message to a queue, as a service or in a role that it has assumed.
 
     As a service, a customer key's policy has to name it; that of alias/aws/sqs can't be changed
-    ("Using dead-letter queues to process undelivered events in EventBridge").
+    ("Using dead-letter queues to process undelivered events in EventBridge"). A role needs the key
+    itself ("Key management" of SQS: permissions for a producer).
 
     Args:
         service: The service's name.
@@ -78,6 +87,11 @@ def send(
             authorize_services_key(service, key, source_arn)
     else:
         authorize(session.caller, "sqs:SendMessage", queue["QueueArn"], {}, policy=policy)
+        if key := queue.get("KmsMasterKeyId"):
+            region = queue["QueueArn"].split(":")[3]
+            via = {"kms:ViaService": f"sqs.{region}.amazonaws.com"}
+            for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+                authorize_key(session.caller, action, key, region, via)
     sqs.send_message(
         QueueUrl=url,
         MessageBody=body,

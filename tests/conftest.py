@@ -48,6 +48,8 @@ SHARED = {
     "tests/local_aws/test_permissions.py": "the deployment",
     "tests/local_aws/test_review_of_deployed.py": "the deployment",
     "tests/local_aws/test_announced_models.py": "the deployment",
+    "tests/local_aws/test_registering_stage.py": "the surrounded stage",
+    "tests/local_aws/test_permissions_around.py": "the surrounded stage",
     "tests/operations/test_local.py": "the desk",
     "tests/operations/test_smoke.py": "the desk",
 }
@@ -59,6 +61,8 @@ LONG = (
     "tests/local_aws/test_permissions.py",
     "tests/local_aws/test_review_of_deployed.py",
     "tests/local_aws/test_announced_models.py",
+    "tests/local_aws/test_permissions_around.py",
+    "tests/local_aws/test_registering_stage.py",
     "tests/operations/test_demo.py",
     "tests/docs/test_runbook.py",
     "tests/operations/test_smoke.py",
@@ -174,6 +178,14 @@ def operated(once: Callable[[str, Make], Path]) -> Path:
         synthesize(outdir, stage="prod", stages={"prod": prod})
 
     return once("operated", make)
+
+
+@pytest.fixture(scope="session")
+def surrounded(once: Callable[[str, Make], Path]) -> Path:
+    """The assembly of a stage with everything around its packages on."""
+    from tests.surrounded import synthesize
+
+    return once("surrounded", synthesize)
 
 
 @pytest.fixture(scope="session")

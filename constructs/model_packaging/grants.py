@@ -136,9 +136,9 @@ class PackagingGrants:
     def register_models(self, grantee: iam.IGrantable, group_arn: str) -> iam.Grant:
         """Let a pipeline register versions of one model package group.
 
-        A version has an ARN of its own, below the group's name. Sources: "Amazon SageMaker AI API
-        Permissions" for the resource, "Model Registry Models, Model Versions, and Model Groups" for
-        its form.
+        A version has an ARN of its own, below the group's name: "Model Registry Models, Model
+        Versions, and Model Groups". "Actions, resources, and condition keys for Amazon SageMaker"
+        names group and version for ``CreateModelPackage``, and the version for the others.
 
         Args:
             grantee: The pipeline's role.
@@ -146,33 +146,38 @@ class PackagingGrants:
         """
         of, _, name = group_arn.rpartition(":model-package-group/")
         names = spellings(name)
-        return self._grant(
+        groups = [f"{of}:model-package-group/{name}" for name in names]
+        versions = [f"{of}:model-package/{name}/*" for name in names]
+        numbered = "SageMaker numbers the versions of a group. The group is named."
+        registering = self._grant(
             grantee,
-            actions=[
-                "sagemaker:AddTags",
-                "sagemaker:CreateModelPackage",
-                "sagemaker:DescribeModelPackage",
-            ],
-            resources=[
-                *(f"{of}:model-package-group/{name}" for name in names),
-                *(f"{of}:model-package/{name}/*" for name in names),
-            ],
-            wildcards="SageMaker numbers the versions of a group. The group is named.",
+            actions=["sagemaker:CreateModelPackage"],
+            resources=[*groups, *versions],
+            wildcards=numbered,
         )
+        told = self._grant(
+            grantee,
+            actions=["sagemaker:AddTags", "sagemaker:DescribeModelPackage"],
+            resources=versions,
+            wildcards=numbered,
+        )
+        return registering.combine(told)
 
     def ask_for_group(self, grantee: iam.IGrantable, group_arn: str) -> iam.Grant:
         """Let a pipeline ask for a group to be made that there is already.
 
         The step does so before it registers a version of a group that it knows by name. It goes on
         when it is told that there is one, and fails when it may not ask. No document says so;
-        CloudTrail shows it of real executions.
+        CloudTrail shows it of real executions, with a tag of the execution.
 
         Args:
             grantee: The pipeline's role.
             group_arn: ARN of the group.
         """
         return self._grant(
-            grantee, actions=["sagemaker:CreateModelPackageGroup"], resources=[group_arn]
+            grantee,
+            actions=["sagemaker:AddTags", "sagemaker:CreateModelPackageGroup"],
+            resources=[group_arn],
         )
 
     def write(self, grantee: iam.IGrantable, objects_arn: str) -> iam.Grant:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import jsii
 from aws_cdk import Arn, ArnFormat, Resource, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
@@ -26,8 +27,8 @@ class PipelineSchedule(Construct):
         pipeline: The pipeline to start.
         schedule: When, such as ``ScheduleExpression.cron(minute="0", hour="3")``.
         parameters: Values of pipeline parameters, by name. Default: none.
-        dead_letter_queue: Queue for starts that failed. Default: they are lost, and an alarm on
-            days without an execution tells.
+        dead_letter_queue: Queue for starts that failed. The scheduler's role may use its customer
+            key. Default: they are lost, and an alarm on days without an execution tells.
         enabled: Whether it starts anything. Default: True.
 
     Attributes:
@@ -72,6 +73,23 @@ class PipelineSchedule(Construct):
             ),
         )
         started.apply_before(self.schedule)
+        if dead_letter_queue is not None and (key := dead_letter_queue.encryption_master_key):
+            self._use_key(key).apply_before(self.schedule)
+
+    def _use_key(self, key: kms.IKey) -> iam.Grant:
+        """Let the scheduler encrypt what it sends to the queue, which the CDK's target does not.
+
+        Source: "Key management" of Amazon SQS, KMS permissions for a producer.
+        """
+        return iam.Grant.add_to_principal(
+            grantee=self.role,
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resource_arns=[key.key_arn],
+            # In China, the name of the service ends in amazonaws.com.cn.
+            conditions={
+                "StringLike": {"kms:ViaService": f"sqs.{Stack.of(self).region}.amazonaws.com*"}
+            },
+        )
 
     def _build_role(self, pipeline_name: str) -> iam.Role:
         stack = Stack.of(self)

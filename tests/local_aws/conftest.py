@@ -13,6 +13,7 @@ from local_aws.cloud import LocalCloud, local_cloud
 
 if TYPE_CHECKING:
     from tests.local_aws.running_stage import Stage
+    from tests.local_aws.surrounded_stage import SurroundedStage
 
 STACK = "ModelPackaging"
 
@@ -67,6 +68,18 @@ def prod_stage(
 
     own_cloud.deploy(operated, STACK)
     return Stage(own_cloud, f"{STACK}-prod", tmp_path_factory.mktemp("prod"))
+
+
+@pytest.fixture(scope="session")
+def surrounded_stage(
+    surrounded: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["SurroundedStage"]:
+    from tests.local_aws.surrounded_stage import SurroundedStage
+
+    with local_cloud(tmp_path_factory.mktemp("surrounded")) as cloud:
+        cloud.bootstrap()
+        cloud.deploy(surrounded, STACK)
+        yield SurroundedStage(cloud, f"{STACK}-here", tmp_path_factory.mktemp("scratch"))
 
 
 @pytest.fixture(params=["dev", "prod"])

@@ -37,9 +37,11 @@ class Policy:
             if statement["Effect"] != "Allow":
                 continue
             [whom] = statement.get("Principal", {"": ""}).values()
+            tests = statement.get("Condition", {}).values()
+            conditions = tuple(sorted(key for test in tests for key in test))
             for action in listed(statement["Action"]):
                 for resource in listed(statement.get("Resource", self.arn)):
-                    yield Permission(self, place, action, resource, whom)
+                    yield Permission(self, place, action, resource, whom, conditions)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Permission:
         action: The action.
         resource: The resource.
         whom: Whom a trust policy or a resource's policy allows it.
+        conditions: The keys that the conditions ask for.
     """
 
     policy: Policy
@@ -59,10 +62,12 @@ class Permission:
     action: str
     resource: str
     whom: str
+    conditions: tuple[str, ...]
 
     def __str__(self) -> str:
         whose = f"{self.whom} at {self.policy.of}" if self.whom else self.policy.of
-        return f"{whose}: {self.action} on {self.resource}"
+        under = f" under {', '.join(self.conditions)}" if self.conditions else ""
+        return f"{whose}: {self.action} on {self.resource}{under}"
 
     @contextmanager
     def taken_away(self) -> Iterator[None]:

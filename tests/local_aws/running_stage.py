@@ -63,14 +63,23 @@ class Stage:
         [arn] = {policy.arn for policy in self.policies if of in policy.of}
         return arn
 
-    def physical(self, kind: str) -> list[str]:
-        listed = self.cloud.client("cloudformation").list_stack_resources(StackName=self._stack)
-        found = listed["StackResourceSummaries"]
-        return [item["PhysicalResourceId"] for item in found if item["ResourceType"] == kind]
+    def physical(self, kind: str, of: str = "") -> list[str]:
+        """The names of its resources of a type.
 
-    def rule(self) -> str:
-        """ARN of the rule."""
-        [name] = self.physical("AWS::Events::Rule")
+        Args:
+            kind: The type.
+            of: What their logical ids begin with.
+        """
+        listed = self.cloud.client("cloudformation").list_stack_resources(StackName=self._stack)
+        return [
+            item["PhysicalResourceId"]
+            for item in listed["StackResourceSummaries"]
+            if item["ResourceType"] == kind and item["LogicalResourceId"].startswith(of)
+        ]
+
+    def rule(self, of: str = "Trigger") -> str:
+        """ARN of the rule that starts the pipeline, or of another one."""
+        [name] = self.physical("AWS::Events::Rule", of)
         arn: str = self.cloud.client("events").describe_rule(Name=name)["Arn"]
         return arn
 
@@ -79,7 +88,7 @@ class Stage:
         definition = self.cloud.client("sagemaker").describe_pipeline(
             PipelineName=self.outputs["PipelineName"]
         )["PipelineDefinition"]
-        [step] = json.loads(definition)["Steps"]
+        step = json.loads(definition)["Steps"][0]
         inputs = {item["InputName"]: item for item in step["Arguments"]["ProcessingInputs"]}
         uri: str = inputs["code"]["S3Input"]["S3Uri"]
         bucket, _, key = uri.removeprefix("s3://").partition("/")
@@ -113,7 +122,7 @@ class Stage:
 
     def send_dead_letter(self) -> str | None:
         """Send an event that can't be delivered; why no letter came of it, unless one did."""
-        [rule] = self.physical("AWS::Events::Rule")
+        [rule] = self.physical("AWS::Events::Rule", "Trigger")
         name = "InvocationsFailedToBeSentToDlq"
         log = self.cloud.directory / "local-aws.log"
         lost = metric_sum(self.cloud, EVENTS_NAMESPACE, name, RuleName=rule)
@@ -127,7 +136,7 @@ class Stage:
         self.cloud.client("events").put_events(Entries=[entry])
 
         def came() -> str | None:
-            if self._letters():
+            if self.letters():
                 return "sent"
             if metric_sum(self.cloud, EVENTS_NAMESPACE, name, RuleName=rule) > lost:
                 return log.read_bytes()[read:].decode()
@@ -160,23 +169,24 @@ class Stage:
     def _upload(self) -> str:
         """Upload a model; the execution that it starts, or why it starts none."""
         self._uploads += 1
-        before = self._executions()
+        before = self.executions()
         key = f"models/permissions/{self._uploads}/model.tar.gz"
         body = archive(b"weights")
         self.cloud.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
         found: str = until(
-            lambda: next(iter(self._executions() - before), None) or self._letters(),
+            lambda: next(iter(self.executions() - before), None) or self.letters(),
             "an execution or a dead letter",
         )
         return found
 
-    def _executions(self) -> set[str]:
+    def executions(self) -> set[str]:
+        """ARNs of the pipeline's executions."""
         listed = self.cloud.client("sagemaker").list_pipeline_executions(
             PipelineName=self.outputs["PipelineName"]
         )
         return {item["PipelineExecutionArn"] for item in listed["PipelineExecutionSummaries"]}
 
-    def _letters(self) -> str:
+    def letters(self) -> str:
         """What dead letters say, which are gone then."""
         sqs, told = self.cloud.client("sqs"), []
         received = sqs.receive_message(QueueUrl=self._queue, MessageAttributeNames=["All"])

@@ -177,6 +177,15 @@ class Approvals:
         self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
         return url
 
+    def encrypt(self, url: str) -> str:
+        """Encrypt a queue with a key of its own, whose ARN is given back."""
+        account = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+        statement = {"Effect": "Allow", "Principal": account, "Action": "kms:*", "Resource": "*"}
+        made = self._cloud.client("kms").create_key(Policy=json.dumps({"Statement": [statement]}))
+        key: str = made["KeyMetadata"]["Arn"]
+        self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": key})
+        return key
+
     def make_topic(self, *, allowed: bool = True) -> str:
         """A topic, whose messages come to the queue."""
         arn: str = self._sns.create_topic(Name=self._name)["TopicArn"]
@@ -283,6 +292,32 @@ def test_what_a_topic_does_not_take_is_a_dead_letter(group: Group, approvals: Ap
     assert "events.amazonaws.com is not authorized to perform: sns:Publish" in told
 
 
+@pytest.mark.parametrize("condition", [{}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}])
+def test_a_topics_key_is_not_told_which_rule_publishes(
+    group: Group, approvals: Approvals, cloud: LocalCloud, condition: dict[str, Any]
+) -> None:
+    key = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": "*",
+        "Condition": condition,
+    }
+    made = cloud.client("kms").create_key(Policy=json.dumps({"Statement": [key]}))
+    topic = approvals.make_topic()
+    cloud.client("sns").set_topic_attributes(
+        TopicArn=topic,
+        AttributeName="KmsMasterKeyId",
+        AttributeValue=made["KeyMetadata"]["Arn"],
+    )
+    approvals.target(topic)
+    group.update(group.register(), ModelApprovalStatus="Approved")
+    if condition:
+        assert "kms:GenerateDataKey" in refused(approvals.receive(approvals.letters))
+    else:
+        assert approvals.receive(approvals.queue)
+
+
 def test_a_role_publishes_where_the_topic_leaves_that_to_roles(
     group: Group, approvals: Approvals, cloud: LocalCloud
 ) -> None:
@@ -359,11 +394,21 @@ def test_a_schedule_starts_its_pipeline_when_its_time_comes(
     assert disabled.name not in reasons(cloud)
 
 
+@pytest.mark.parametrize("with_key", [False, True])
 def test_a_schedule_that_may_not_start_it_writes_a_dead_letter(
-    cloud: LocalCloud, approvals: Approvals
+    cloud: LocalCloud, approvals: Approvals, with_key: bool
 ) -> None:
     sending = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
     schedule = Schedule(cloud, approvals, sending)
+    if with_key:
+        key = approvals.encrypt(approvals.letters)
+        log = cloud.directory / "local-aws.log"
+        read = log.stat().st_size
+        schedule.come()
+        refusal = "is not authorized to perform: kms:GenerateDataKey on resource"
+        until(lambda: refusal in log.read_text()[read:], "a refusal")
+        using = {"Effect": "Allow", "Action": "kms:*", "Resource": key}
+        schedule = Schedule(cloud, approvals, sending, using)
     schedule.come()
     told = refused(approvals.receive(approvals.letters))
     assert "is not authorized to perform: sagemaker:StartPipelineExecution" in told

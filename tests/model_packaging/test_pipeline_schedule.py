@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
@@ -30,7 +31,10 @@ def scheduled(pipeline: ExistingPipeline, **options: Any) -> tuple[dict[str, Any
     app = App()
     stack = Stack(app, "Stack", env=Environment(account=ACCOUNT, region=REGION))
     if options.pop("with_queue", False):
-        options["dead_letter_queue"] = sqs.Queue(stack, "Queue", enforce_ssl=True)
+        key = kms.Key(stack, "Key")
+        options["dead_letter_queue"] = sqs.Queue(
+            stack, "Queue", enforce_ssl=True, encryption_master_key=key
+        )
     PipelineSchedule(stack, "Nightly", pipeline=pipeline, schedule=NIGHTLY, **options)
     deployed = Deployed(Template.from_stack(stack).to_json())
     [schedule] = (
@@ -91,6 +95,13 @@ def test_parameters_are_passed_and_a_queue_gets_what_could_not_start() -> None:
     role = deployed.find("AWS::IAM::Role", Description="Assumed by EventBridge Scheduler")
     sending = Request(deployed.arn(role), "sqs:SendMessage", queue)
     assert is_allowed(sending, deployed.identity(role))
+    key = deployed.find("AWS::KMS::Key")
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        for service, may in (("sqs", True), ("s3", False)):
+            via = {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}
+            using = Request(deployed.arn(role), action, deployed.arn(key), via)
+            policies = deployed.identity(role), deployed.policy_of(key)
+            assert is_allowed(using, *policies) is may
 
 
 @pytest.mark.parametrize(

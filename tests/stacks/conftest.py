@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests import surrounded
 from tests.conftest import Make, synthesize
 from tests.docs import pages
 
@@ -18,6 +19,8 @@ MINIMAL, EVERYTHING, STEP, REGISTERING = (
 STAGES = ("dev", "prod", "everything")
 # With those that were deployed nowhere before.
 SYNTHESIZED = (*STAGES, "registering")
+# The stage of tests/surrounded.py.
+SURROUNDED = "surrounded"
 CONTEXTS: dict[str, dict[str, Any]] = {
     "dev": {},
     "prod": {"stage": "prod"},
@@ -42,4 +45,10 @@ HOLDS_DATA = {
 @pytest.fixture(scope="session")
 def assembly(once: Callable[[str, Make], Path]) -> Callable[[str], Path]:
     """The assembly of a stage, by its name."""
-    return lambda stage: once(stage, lambda outdir: synthesize(outdir, **CONTEXTS[stage]))
+
+    def of(stage: str) -> Path:
+        if stage == SURROUNDED:
+            return once(stage, surrounded.synthesize)
+        return once(stage, lambda outdir: synthesize(outdir, **CONTEXTS[stage]))
+
+    return of

@@ -10,10 +10,10 @@ from aws_cdk import aws_s3 as s3
 from model_packaging.acknowledgements import acknowledge, in_control_packs
 from operations import findings
 from stacks.rule_packs import add_rule_packs
-from tests.stacks.conftest import SYNTHESIZED
+from tests.stacks.conftest import SURROUNDED, SYNTHESIZED
 
 
-@pytest.mark.parametrize("stage", SYNTHESIZED)
+@pytest.mark.parametrize("stage", [*SYNTHESIZED, SURROUNDED])
 def test_no_finding_is_open_and_no_acknowledgement_stale(
     stage: str, assembly: Callable[[str], Path]
 ) -> None:
@@ -22,7 +22,7 @@ def test_no_finding_is_open_and_no_acknowledgement_stale(
     assert findings.silent_packs(assembly(stage)) == []
 
 
-@pytest.mark.parametrize("stage", SYNTHESIZED)
+@pytest.mark.parametrize("stage", [*SYNTHESIZED, SURROUNDED])
 def test_every_acknowledgement_has_a_reason_and_a_rule_that_worked(
     stage: str, assembly: Callable[[str], Path]
 ) -> None:

@@ -118,6 +118,7 @@ def test_a_group_that_is_given_is_taken_as_it_is(settings: dict[str, Any]) -> No
     assert given.request["ModelPackageGroupName"] == OTHERS
     versions = OTHERS.replace("-group/", "/")
     assert given.may("sagemaker:CreateModelPackage", OTHERS)
+    assert not given.may("sagemaker:AddTags", OTHERS)
     assert given.may("sagemaker:CreateModelPackage", f"{versions}/7")
     assert not given.may("sagemaker:CreateModelPackage", f"{LOCAL}:model-package/Shared/7")
 
@@ -141,8 +142,11 @@ def test_the_pipeline_may_register_in_this_group_alone(settings: dict[str, Any])
         assert not made.may(f"sagemaker:{action}", f"{LOCAL}:model-package/Churn/12")
         assert not made.may(f"sagemaker:{action}", f"{LOCAL}:model-package-group/Churn")
     # The step asks for the group first, though there is one.
-    assert made.may("sagemaker:CreateModelPackageGroup", f"{LOCAL}:model-package-group/Churn")
-    assert not made.may("sagemaker:CreateModelPackageGroup", f"{LOCAL}:model-package-group/Churned")
+    for action in ("CreateModelPackageGroup", "AddTags"):
+        assert made.may(f"sagemaker:{action}", f"{LOCAL}:model-package-group/Churn")
+        assert not made.may(f"sagemaker:{action}", f"{LOCAL}:model-package-group/Churned")
+    # Nothing documents the group as what is described.
+    assert not made.may("sagemaker:DescribeModelPackage", f"{LOCAL}:model-package-group/Churn")
 
 
 def test_the_pipeline_may_read_the_report_and_the_package(settings: dict[str, Any]) -> None:
