@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import template_of
 from tests.docs.pages import DOCS, PROJECT
 
 PAGE = (DOCS / "security.md").read_text()
@@ -20,6 +21,7 @@ SECTIONS = {
     "TriggerRole": "The rule's role",
     "PackagingRolesPipelineRole": "The pipeline's role",
     "PackagingRolesJobRole": "The job's role",
+    "NightlyRole": "The schedule's role",
     "ProcessingLogsRole": "Roles of the CDK's own functions",
 }
 RESOURCES = "What the resources let others do"
@@ -46,16 +48,20 @@ def allowed(document: dict[str, Any]) -> set[str]:
     return {action for one in statements for action in listed(one["Action"])}
 
 
-def resources(template: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(template.read_text())["Resources"]
-    return found
+@pytest.fixture(scope="module")
+def deployed(surrounded: Path) -> list[dict[str, Any]]:
+    """The resources of each stage, and of the one with everything around its packages on."""
+    templates = (json.loads(template.read_text()) for template in TEMPLATES)
+    return [template["Resources"] for template in (*templates, template_of(surrounded))]
 
 
 @pytest.mark.parametrize("prefix", SECTIONS)
-def test_each_role_s_table_has_every_action_and_no_other(prefix: str) -> None:
+def test_each_role_s_table_has_every_action_and_no_other(
+    prefix: str, deployed: list[dict[str, Any]]
+) -> None:
     has: set[str] = set()
-    for template in TEMPLATES:
-        for one in resources(template).values():
+    for resources in deployed:
+        for one in resources.values():
             if one["Type"] != "AWS::IAM::Policy":
                 continue
             [role] = one["Properties"]["Roles"]
@@ -64,20 +70,20 @@ def test_each_role_s_table_has_every_action_and_no_other(prefix: str) -> None:
     assert told(SECTIONS[prefix]) == has
 
 
-def test_every_role_with_a_policy_has_a_section() -> None:
+def test_every_role_with_a_policy_has_a_section(deployed: list[dict[str, Any]]) -> None:
     roles = {
         one["Properties"]["Roles"][0]["Ref"]
-        for template in TEMPLATES
-        for one in resources(template).values()
+        for resources in deployed
+        for one in resources.values()
         if one["Type"] == "AWS::IAM::Policy"
     }
     assert {role for role in roles if not role.startswith(tuple(SECTIONS))} == set()
 
 
-def test_what_resources_let_others_do_is_told() -> None:
+def test_what_resources_let_others_do_is_told(deployed: list[dict[str, Any]]) -> None:
     has: set[str] = set()
-    for template in TEMPLATES:
-        for one in resources(template).values():
+    for resources in deployed:
+        for one in resources.values():
             properties = one.get("Properties", {})
             if one["Type"] == "AWS::KMS::Key":
                 has |= allowed(properties["KeyPolicy"])
