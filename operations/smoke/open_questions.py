@@ -40,6 +40,7 @@ def answer_all(trial: Trial, packaged: Packaged) -> None:
     questions = {
         f"Does {_SIZE_PATH}, a number, fill a parameter of type String?": _size,
         "Does a property file need S3 permissions of the pipeline's role?": _property_files,
+        "With what does SageMaker encrypt the package that it writes?": _encryption,
         "Do undelivered events reach a dead-letter queue with a customer key?": _dead_letters,
         "Do training jobs' events have detail.ModelArtifacts?": _training_events,
     }
@@ -103,6 +104,18 @@ def _property_files(trial: Trial, packaged: Packaged) -> str:
         f"No: {packaged.ended.execution_id} succeeded with one, and the pipeline's role has no "
         "permission for S3. (Steps that read it with JsonGet do need it.)"
     )
+
+
+def _encryption(trial: Trial, packaged: Packaged) -> str:
+    """What training jobs ask for without a key is documented, and nothing of processing jobs is."""
+    bucket, _, key = packaged.package.removeprefix("s3://").partition("/")
+    found = trial.stage.client("s3").head_object(Bucket=bucket, Key=key)
+    by = f" with the key {found['SSEKMSKeyId']}" if "SSEKMSKeyId" in found else ""
+    job = trial.stage.client("sagemaker").describe_processing_job(
+        ProcessingJobName=packaged.ended.job
+    )
+    named = "names a key" if job["ProcessingOutputConfig"].get("KmsKeyId") else "names no key"
+    return f"{found.get('ServerSideEncryption', 'Nothing')}{by}; the job {named}."
 
 
 def _actions(iam: Any, role: str) -> Iterator[str]:

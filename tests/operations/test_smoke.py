@@ -172,6 +172,7 @@ def test_it_proves_each_check_answers_what_is_open_and_leaves_nothing(
         r"✓ The alarm on failures is raised, and no other\n +\S+ExecutionFailed\S+ is ALARM",
         r"\? Do keys with .*\n +Yes, one key had all of them: odd/a b a\+b it's say \"a\" größer",
         r"\? Does a property file need S3 .*\n +Not known: the pipeline's role may s3:GetObj",
+        r"\? With what does SageMaker encrypt .*\n +aws:kms with the key \S+; the job names a key",
         r"\? Does \$.detail.object.size, .*\n +Not asked: ",
         r"\? Do undelivered events .*\n +Not known: in the last 14 days every event was delivered",
         r"\? What exactly does a failure say\?\n +the execution's FailureReason: .*AlgorithmError",
