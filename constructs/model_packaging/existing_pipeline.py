@@ -39,6 +39,19 @@ class DeclaredParameters:
             optional=[item["Name"] for item in parameters if "DefaultValue" in item],
         )
 
+    def missing_from(self, values: Collection[str], pipeline_name: str) -> list[str]:
+        """The names of those that a start must give, and that ``values`` doesn't.
+
+        Raises:
+            ValueError: A value is for a parameter that is not declared.
+        """
+        if unknown := sorted(set(values) - set(self.required) - set(self.optional)):
+            raise ValueError(
+                f"the pipeline {pipeline_name!r} declares no parameter {', '.join(unknown)}; it "
+                f"declares {', '.join(sorted([*self.required, *self.optional])) or 'none'}"
+            )
+        return sorted(set(self.required) - set(values))
+
 
 @dataclass(frozen=True)
 class ExistingPipeline:

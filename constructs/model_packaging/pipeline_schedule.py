@@ -148,14 +148,8 @@ class _Pipeline(Resource):
 
 
 def _check(pipeline: PackagingPipeline | ExistingPipeline, values: Mapping[str, str]) -> None:
-    declared = pipeline.parameters
     name = pipeline.pipeline_name
-    if unknown := sorted(set(values) - set(declared.required) - set(declared.optional)):
-        raise ValueError(
-            f"the pipeline {name!r} declares no parameter {', '.join(unknown)}; it declares "
-            f"{', '.join(sorted([*declared.required, *declared.optional])) or 'none'}"
-        )
-    if missing := sorted(set(declared.required) - set(values)):
+    if missing := pipeline.parameters.missing_from(values, name):
         raise ValueError(
             f"the pipeline {name!r} requires a value for {', '.join(missing)}, and a clock tells "
             "none; give it in parameters, or start the pipeline for each model (PipelineTrigger)"

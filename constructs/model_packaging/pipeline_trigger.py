@@ -303,14 +303,8 @@ def _parameter_values(
     values = own | dict(further)
     if problems := [*_problems(values)]:
         raise ValueError("; ".join(problems))
-    declared = pipeline.parameters
     name = pipeline.pipeline_name
-    if unknown := sorted(set(values) - set(declared.required) - set(declared.optional)):
-        raise ValueError(
-            f"the pipeline {name!r} declares no parameter {', '.join(unknown)}; it declares "
-            f"{', '.join(sorted([*declared.required, *declared.optional])) or 'none'}"
-        )
-    if missing := sorted(set(declared.required) - set(values)):
+    if missing := pipeline.parameters.missing_from(values, name):
         raise ValueError(
             f"the pipeline {name!r} requires a value for {', '.join(missing)}, which {event} "
             f"{'does' if len(missing) == 1 else 'do'} not fill; give {_it(missing)} in "
