@@ -126,6 +126,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "permissions_boundary is a policy of the account 444455556666, and account is 111122223333",
     ),
     ({"sizes": {"instance_type": "ml.m5.xxl"}}, "sizes.instance_type: 'ml.m5.xxl' is not one of "),
+    ({"sizes": {"instance_type": "m5.xlarge"}}, "did you mean 'ml.m5.xlarge'?"),
     ({"log_retention": "A_YEAR"}, "log_retention: 'A_YEAR' is none of them; write one of ONE_DAY"),
     ({"alarms": {"emails": ["ml-operations"]}}, "alarms.emails[0]: 'ml-operations' is not an e-m"),
     ({"alarms": {"days_without_execution": 8}}, "alarms.days_without_execution: 8 is out of range"),

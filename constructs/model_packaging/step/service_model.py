@@ -70,8 +70,9 @@ def pattern(shape: str) -> str | None:
 
 def closest(value: str, known: Sequence[str]) -> str | None:
     """The known value that a typing error most likely meant."""
-    found = difflib.get_close_matches(value, known, n=1, cutoff=0.75)
-    return found[0] if found else None
+    found = difflib.get_close_matches(value, known, n=max(1, len(known)), cutoff=0.75)
+    # Of those that are equally close, what lacks its beginning (m5.xlarge) means ml.m5.xlarge.
+    return next((near for near in found if near.endswith(value)), found[0] if found else None)
 
 
 def value_problem(shape: str, value: str | int) -> str | None:
