@@ -73,6 +73,8 @@ def main() -> None:
         build_app().synth()
     except (InvalidConfigError, InvalidRequestError) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

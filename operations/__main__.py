@@ -4,20 +4,24 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from operations import demo, findings, local
-from operations.executions import (
-    cancel,
-    failures,
-    logs,
-    package_report,
-    redrive,
-    start,
-    status,
-    verify,
-)
-from operations.review import command as review
-from operations.review import show
-from operations.smoke import command as smoke
+try:  # the imports take a second or two
+    from operations import demo, findings, local
+    from operations.executions import (
+        cancel,
+        failures,
+        logs,
+        package_report,
+        redrive,
+        start,
+        status,
+        verify,
+    )
+    from operations.review import command as review
+    from operations.review import show
+    from operations.smoke import command as smoke
+except KeyboardInterrupt:
+    print("\nInterrupted.", file=sys.stderr)
+    sys.exit(130)
 
 COMMANDS = {
     "demo": demo,
@@ -70,4 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        sys.exit(130)

@@ -1,9 +1,11 @@
 """The program that people run: its commands, what they print and how they end."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +39,19 @@ def test_ctrl_c_ends_every_command_without_a_traceback(
     monkeypatch.setattr(COMMANDS[command[0]], "run", interrupt)
     assert main(command) == 130
     assert capsys.readouterr().err == "\nInterrupted.\n"
+
+
+def test_ctrl_c_while_it_starts_prints_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "boto3.py").write_text("raise KeyboardInterrupt\n")
+    interrupted = subprocess.run(
+        [sys.executable, "-m", "operations", "status"],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (interrupted.returncode, interrupted.stderr) == (130, "\nInterrupted.\n")
 
 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
