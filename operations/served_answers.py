@@ -112,6 +112,11 @@ def remedy(reason: str, own_modules: Iterable[str]) -> str:
     """
     if "code/requirements.txt asks for" in reason:
         return "; write REQUIREMENTS= and the place of that file to have it installed"
+    if re.search(r"No such file or directory: '.*/opt/ml/model/[^/']+'", reason):
+        return (
+            "; the model has no such file, which the script loads: name the model's file so, or "
+            "write SCRIPTS= and a folder with an inference.py that loads yours"
+        )
     found = re.search(r"No module named '(\w+)", reason)
     if found is None:
         return ""

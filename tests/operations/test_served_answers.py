@@ -152,6 +152,11 @@ def test_what_is_no_list_is_not_counted(body: bytes) -> None:
         ("ModuleNotFoundError: No module named 'lightgbm'", (), "brings 'lightgbm' is not inst"),
         ("ModuleNotFoundError: No module named 'layers.deep'", ("layers",), "existing_code does"),
         ("It printed: code/requirements.txt asks for what", (), "write REQUIREMENTS= and"),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: '/opt/ml/model/m.joblib'",
+            (),
+            "write SCRIPTS= and",
+        ),
     ],
 )
 def test_what_is_missing_comes_with_what_to_write(
