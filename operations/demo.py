@@ -21,6 +21,7 @@ from model_packaging.step import contract
 from model_packaging.step.s3_location import S3Location
 from operations.endpoint_stages import EndpointStages, Original
 from operations.executions.deployed_stage import settings_of
+from operations.own_folder import empty_folder
 from operations.registered_versions import GROUP_OUTPUT, digests
 from operations.registration_stage import read_registered, registration_for
 from operations.serving_environment import serving_environment
@@ -99,7 +100,11 @@ class Demo:
             StageError: The stage that failed, and why.
         """
         self._check_arguments()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        reason = f"another demo is running, with all that it has in {self._directory}; let it end"
+        with empty_folder(self._directory, StageError("Start the demo", reason)):
+            return self._run()
+
+    def _run(self) -> Result:
         self._directory.mkdir(parents=True)
         python = self._install_requirements()
         with self._cloud(python) as cloud:
@@ -122,7 +127,11 @@ class Demo:
 
     def _check_arguments(self) -> None:
         given = {
-            "MODEL": (self._model, Path.is_file, "is not a file; name a model archive"),
+            "MODEL": (
+                self._model,
+                Path.is_file,
+                "is not a file; name a model archive on this machine",
+            ),
             "SCRIPTS": (
                 self._scripts,
                 _has_entry_point,
@@ -139,14 +148,14 @@ class Demo:
             if place is None:
                 continue
             if not is_usable(place):
-                raise StageError(name, f"{place} {otherwise}", self._directory)
+                raise StageError(name, f"{place} {otherwise}")
             if place.resolve().is_relative_to(self._directory):
                 reason = f"{place} is in the folder that the demo empties; copy it elsewhere"
-                raise StageError(name, reason, self._directory)
+                raise StageError(name, reason)
         stages = json.loads((PROJECT / "cdk.json").read_text())["context"]["stages"]
         if self._stage is not None and self._stage not in stages:
             reason = f"cdk.json has no stage {self._stage!r}; it has {', '.join(stages)}"
-            raise StageError("STAGE", reason, self._directory)
+            raise StageError("STAGE", reason)
 
     def _install_requirements(self) -> Path | None:
         if self._requirements is None:
@@ -374,7 +383,8 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         print(f"\nFailed: {fault.stage}", file=sys.stderr)
         print(f"Reason: {fault}", file=sys.stderr)
-        print(f"Logs:   {fault.log}", file=sys.stderr)
+        if fault.log is not None:
+            print(f"Logs:   {fault.log}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted; the local AWS is stopped.", file=sys.stderr)

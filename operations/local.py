@@ -8,14 +8,11 @@ Ctrl-C ends it, and all that was on it is gone.
 """
 
 import argparse
-import fcntl
 import shlex
 import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +21,7 @@ from local_aws.cloud import ACCOUNT, REGION, LocalCloud, local_cloud
 from operations.executions.deployed_stage import settings_of, stack_of
 from operations.executions.faults import OperationError, telling_faults
 from operations.happenings import Happenings
+from operations.own_folder import empty_folder
 from operations.synthesis import PROJECT, synthesize
 
 POLL_SECONDS = 0.5
@@ -91,7 +89,11 @@ def run(options: argparse.Namespace) -> int:
     _end_like_ctrl_c()
     account, region = _place_of(options.stage)
     directory = options.directory.resolve()
-    with _alone(directory):
+    taken = OperationError(
+        f"a local AWS is running already, with all that it has in {directory}; use it, or "
+        "end it with Ctrl-C in its terminal"
+    )
+    with empty_folder(directory, taken):
         _require_free(options.port)
         try:
             with local_cloud(directory, port=options.port, account=account, region=region) as cloud:
@@ -126,29 +128,6 @@ def _place_of(stage: str | None) -> tuple[str, str]:
     """
     settings = settings_of(stage)
     return settings.get("account") or ACCOUNT, settings.get("region") or REGION
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Have the folder to ourselves, and empty.
-
-    Raises:
-        OperationError: Another local AWS has it.
-    """
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with directory.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # closing the file releases it
-        except BlockingIOError as fault:
-            raise OperationError(
-                f"a local AWS is running already, with all that it has in {directory}; use it, or "
-                "end it with Ctrl-C in its terminal"
-            ) from fault
-        shutil.rmtree(directory, ignore_errors=True)
-        try:
-            yield
-        finally:
-            Path(lock.name).unlink()
 
 
 def _require_free(port: int) -> None:

@@ -29,10 +29,10 @@ class StageError(Exception):
 
     Attributes:
         stage: Its name.
-        log: File or folder that tells more.
+        log: File or folder that tells more, if there is one.
     """
 
-    def __init__(self, stage: str, reason: str, log: Path) -> None:
+    def __init__(self, stage: str, reason: str, log: Path | None = None) -> None:
         super().__init__(reason)
         self.stage = stage
         self.log = log

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from operations.demo import INFERENCE_SCRIPTS, Demo, StageError, show_result
+from operations.own_folder import empty_folder
 from operations.synthesis import PROJECT
 from tests.docs import pages
 from tests.docs.how_it_works import PAGE
@@ -195,9 +196,23 @@ def test_what_is_missing_is_named_before_anything_starts(
     usual: dict[str, Any] = {"model": None, "scripts": INFERENCE_SCRIPTS}
     console = Console(file=output)
     demo = Demo(tmp_path / "demo", **usual | given, console=console)
-    with pytest.raises(StageError, match=expected):
+    with pytest.raises(StageError, match=expected) as failed:
         demo.run()
+    assert failed.value.log is None
     assert output.getvalue() == ""
+
+
+def test_a_second_demo_leaves_the_first_ones_folder_alone(tmp_path: Path) -> None:
+    written = tmp_path / "demo" / "written"
+    with empty_folder(tmp_path / "demo", Exception()):
+        written.parent.mkdir()
+        written.touch()
+        second = Demo(
+            tmp_path / "demo", model=None, scripts=INFERENCE_SCRIPTS, console=Console(quiet=True)
+        )
+        with pytest.raises(StageError, match="another demo is running"):
+            second.run()
+    assert written.exists()
 
 
 @pytest.mark.parametrize(
