@@ -14,6 +14,8 @@ class OperationError(Exception):
 
 Run = Callable[[argparse.Namespace], int]
 
+_ASKED_OF_THE_PIPELINE = ("ListPipelineExecutions", "StartPipelineExecution")
+
 
 def telling_faults(run: Run, exit_code: int = 1) -> Run:
     """Let a command end with an exit code and a reason instead of a traceback.
@@ -34,9 +36,22 @@ def telling_faults(run: Run, exit_code: int = 1) -> Run:
         except NoRegionError:
             reason = "there is no AWS region; set AWS_REGION"
         except (BotoCoreError, ClientError) as fault:
-            reason = str(fault)
+            reason = _with_advice(fault)
         sys.stdout.flush()
         print(f"Failed: {reason}", file=sys.stderr)
         return exit_code
 
+    return told
+
+
+def _with_advice(fault: Exception) -> str:
+    """What went wrong; if somebody has deleted the pipeline by hand, also what to do."""
+    told = str(fault)
+    if isinstance(fault, ClientError) and fault.operation_name in _ASKED_OF_THE_PIPELINE:
+        code, message = fault.response["Error"]["Code"], fault.response["Error"]["Message"]
+        if code == "ResourceNotFound" or "Could not find pipeline" in message:
+            told = (
+                f"{told.rstrip('.')}; the stack is there, so it was deleted by hand: see "
+                "docs/runbook/delivery-failed.md"
+            )
     return told

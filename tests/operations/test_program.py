@@ -1,5 +1,6 @@
 """The program that people run: its commands, what they print and how they end."""
 
+import argparse
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from operations.__main__ import COMMANDS, main
 from operations.executions import redrive
+from operations.executions.faults import telling_faults
 from tests.conftest import PROJECT
 
 
@@ -58,6 +60,27 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit, match="2"):
         main(["redrvie", "queue"])
     assert "invalid choice: 'redrvie'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "operation", "said"),
+    [
+        ("ResourceNotFound", "ListPipelineExecutions", "see docs/runbook/delivery-failed.md"),
+        ("ResourceNotFound", "StartPipelineExecution", "see docs/runbook/delivery-failed.md"),
+        ("ResourceNotFound", "DescribeProcessingJob", "operation: It is not there."),
+        ("AccessDenied", "ListPipelineExecutions", "operation: It is not there."),
+    ],
+)
+def test_a_pipeline_that_is_gone_comes_with_its_page(
+    capsys: pytest.CaptureFixture[str], code: str, operation: str, said: str
+) -> None:
+    error = {"Error": {"Code": code, "Message": "It is not there."}}
+
+    def run(_: argparse.Namespace) -> int:
+        raise ClientError(error, operation)
+
+    assert telling_faults(run)(argparse.Namespace()) == 1
+    assert capsys.readouterr().err.endswith(f"{said}\n")
 
 
 LETTERS = [redrive.Letter("m-1", 1, "s3://bucket/models/model.tar.gz", "NoPermissions: no")]
