@@ -114,7 +114,7 @@ review: setup  ## Tell what changes since BASE, or since what is deployed (DEPLO
 	@python -m operations review $(call given,base,BASE) $(if $(DEPLOYED),--deployed) $(REVIEW_OF) || exit $$(($$? == 1 ? 0 : $$?))
 
 .PHONY: show
-show: setup  ## Show the pipeline's definition, the roles and the trigger, in words (STAGE=prod)
+show: setup  ## Show the pipeline's definition, and in words the roles and the trigger (STAGE=prod)
 	@python -m operations show $(call given,stage,STAGE) $(ARGS)
 
 .PHONY: bootstrap

@@ -61,6 +61,7 @@ NOT_IMITATED = (
     "the network: a VPC, its subnets and endpoints are there, and nothing passes through them",
     "time: no lifecycle rule deletes, no queue and no log expires",
     "mail: an alarm changes its state and publishes nowhere outside",
+    "drift: a deployment with `--revert-drift` puts back nothing that was changed by hand",
     "CloudWatch's metrics of queues, so the alarm on the dead-letter queue stays OK",
 )
 
