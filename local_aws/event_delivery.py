@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 _SERVICE = "events.amazonaws.com"
 
+# Where an event has the state that it tells of.
+_STATUSES = ("currentPipelineExecutionStatus", "ProcessingJobStatus", "TrainingJobStatus")
+
 _TAGS_PUT = notifications.S3NotificationEvent.OBJECT_TAGGING_PUT_EVENT.value
 # The API call that S3 names as the reason of an "Object Created" event.
 _REASONS = {
@@ -154,7 +157,12 @@ def _about(event: Event) -> str:
     try:
         return f"s3://{detail['bucket']['name']}/{detail['object']['key']}"
     except (KeyError, TypeError):
-        return ", ".join(event["resources"]) or event["source"]
+        if not event["resources"]:
+            return str(event["source"])
+        # The last is the narrowest, such as an execution after its pipeline.
+        name = str(event["resources"][-1]).split(":", 5)[-1]
+        status = next((detail[key] for key in _STATUSES if key in detail), None)
+        return name if status is None else f"{name} ({status})"
 
 
 def _fail(rule: Any, target: Mapping[str, Any], event: Event, code: str, message: str) -> None:

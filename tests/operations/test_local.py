@@ -74,7 +74,9 @@ def test_events_executions_and_alarms_are_told_as_they_happen(
     model = f"s3://{place['Bucket']}/{place['Key']}"
     for told in (
         rf"Object Created {model}: the rule \S+ matches",
-        rf"execution \w+ of model-packaging-prod: Failed, PackagingStep: AlgorithmError: {model}: ",
+        r"execution \w+ of model-packaging-prod: Failed, PackagingStep: AlgorithmError: "
+        rf"{model}: the model 'model",
+        r"Execution Status Change pipeline/model-packaging-prod/execution/\w+ \(Failed\): no rule",
         r"the alarm \S+ExecutionFailed\S+: ALARM",
     ):
         desk.wait_until_said(told, 30)
