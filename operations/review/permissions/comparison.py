@@ -106,6 +106,7 @@ class _Comparison:
                 for name, value in resource.get("Properties", {}).items()
             )
         )
+        self._is_new = subject.kind == "resource" and not resource
         self._is_deleted = bool(resource) and self._new is old and not is_bereft
         self._is_needed = subject.kind != "resource" and any(
             subject.name in references(resource.get("Properties", {}))
@@ -153,12 +154,12 @@ class _Comparison:
             grants = [one.grant for one in differences]
             said = self._said(grants, self._new_words)
             part = self._part(differences[0], self._old_words)
-            trust = self._subject.kind == "trust"
+            about = {"trust": self._subject.kind == "trust", "on_new": self._is_new}
             if grants[0].effect == "Deny":
                 level: Level = "warning" if self._is_needed else "notice"
                 meaning = self._denial(grants, self._new_words, "now")
             else:
-                levels = [severity.of_gain(grant, trust=trust) for grant in grants]
+                levels = [severity.of_gain(grant, **about) for grant in grants]
                 level = max(levels, key=LEVELS.index)
                 meaning = f"{self._holder(grants[0])} can now {said}"
             before = f", before only {part}" if part else ""

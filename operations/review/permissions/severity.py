@@ -14,16 +14,18 @@ _READING = (
 _SECRETS = frozenset({"secretsmanager:getsecretvalue", "secretsmanager:batchgetsecretvalue"})
 
 
-def of_gain(grant: Grant, *, trust: bool) -> Level:
+def of_gain(grant: Grant, *, trust: bool, on_new: bool = False) -> Level:
     """How much attention it needs that somebody may do this now.
 
     Args:
         grant: What is allowed.
         trust: Whether it is to assume a role.
+        on_new: Whether it is the policy of a resource that the change brings, which holds nothing
+            yet: what this account or a service may do there opens nothing that was closed.
     """
     if trust or grant.but_actions or grant.but_resources or _is_stranger(grant.principal):
         return "danger"
-    return "warning" if all(map(_only_reads, grant.actions)) else "danger"
+    return "warning" if on_new or all(map(_only_reads, grant.actions)) else "danger"
 
 
 def _only_reads(action: Value) -> bool:

@@ -382,6 +382,23 @@ def test_a_policy_that_is_deleted_is_all_that_it_said() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("principal", "level"),
+    [
+        ({"Service": "events.amazonaws.com"}, "warning"),
+        ({"AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}}, "warning"),
+        ({"AWS": "444455556666"}, "danger"),
+        ("*", "danger"),
+    ],
+)
+def test_the_policy_of_a_new_resource_opens_nothing_but_to_strangers(
+    principal: Any, level: str
+) -> None:
+    grant = {"Effect": "Allow", "Action": "kms:*", "Principal": principal, "Resource": "*"}
+    key = {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": document(grant)}}
+    assert [found for found, _ in told(template(), template(Key=key))] == [level]
+
+
 def test_a_keys_policy_is_about_that_key() -> None:
     def key(*statements: Any) -> Template:
         return template(
