@@ -70,7 +70,7 @@ def told(old: Assembly, new: Assembly) -> list[Change]:
     return found
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_whatever_differs_of_a_resource_is_told_there_and_back(
     stages: list[Assembly], data: st.DataObject
@@ -92,7 +92,8 @@ def test_whatever_differs_of_a_resource_is_told_there_and_back(
 
 def test_a_resource_that_goes_or_comes_is_told(stages: list[Assembly]) -> None:
     _, prod = stages
-    for name in prod.template["Resources"]:
+    one_of_each = {one["Type"]: name for name, one in prod.template["Resources"].items()}
+    for name in one_of_each.values():
         rest = {key: one for key, one in prod.template["Resources"].items() if key != name}
         without = replace(prod, template={**prod.template, "Resources": rest})
         assert told(prod, without), name
