@@ -83,6 +83,11 @@ def run(options: argparse.Namespace) -> int:
         ) from fault
     if options.json:
         print_json({"waiting": [vars(letter) for letter in letters], "started": started})
+    else:
+        print(
+            "Started with your permissions, not the rule's: upload a model to see that the rule "
+            "can start it, too."
+        )
     return 0
 
 

@@ -107,7 +107,7 @@ def test_redrive_shows_why_and_starts_what_it_has_shown(
     assert main(["redrive", "https://queue", "--yes"]) == 0
     printed = capsys.readouterr().out
     assert "s3://bucket/models/model.tar.gz  NoPermissions: no" in printed
-    assert printed.endswith("arn:1\n")
+    assert "\narn:1\nStarted with your permissions, not the rule's: upload a model" in printed
     assert queue == [("https://queue", {"m-1"})]
 
 
