@@ -114,7 +114,9 @@ def _encryption(trial: Trial, packaged: Packaged) -> str:
     job = trial.stage.client("sagemaker").describe_processing_job(
         ProcessingJobName=packaged.ended.job
     )
-    named = "names a key" if job["ProcessingOutputConfig"].get("KmsKeyId") else "names no key"
+    named = (
+        "names a key" if job.get("ProcessingOutputConfig", {}).get("KmsKeyId") else "names no key"
+    )
     return f"{found.get('ServerSideEncryption', 'Nothing')}{by}; the job {named}."
 
 
