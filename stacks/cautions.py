@@ -27,6 +27,14 @@ def cautions(stage: str, settings: StageSettings) -> Iterator[tuple[str, str]]:
                 f"names too, such as {prefix + '-old/'!r}, whose objects count as models then; "
                 f"write {prefix + '/'!r} for this folder alone",
             )
+    kept = settings.bucket.delete_packages_after_days
+    if settings.registration is not None and kept is not None:
+        yield (
+            "model-packaging:registeredPackagesExpire",
+            f"stages.{stage}.bucket.delete_packages_after_days: {kept} is given, and packages are "
+            "registered: a version that is approved by then has no package any more; leave it "
+            "out, or delete versions that old",
+        )
     if alarms is not None and not alarms.emails and alarms.topic_arn is None:
         yield (
             "model-packaging:alarmsReachNobody",

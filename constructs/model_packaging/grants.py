@@ -174,10 +174,11 @@ class PackagingGrants:
             grantee: The pipeline's role.
             group_arn: ARN of the group.
         """
+        place, _, name = group_arn.rpartition("/")
         return self._grant(
             grantee,
             actions=["sagemaker:AddTags", "sagemaker:CreateModelPackageGroup"],
-            resources=[group_arn],
+            resources=[f"{place}/{one}" for one in spellings(name)],
         )
 
     def write(self, grantee: iam.IGrantable, objects_arn: str) -> iam.Grant:

@@ -44,7 +44,10 @@ class OperatorsPolicy(Construct):
         super().__init__(scope, construct_id)
         self._arns = Arns(Stack.of(self))
         self.policy = iam.ManagedPolicy(
-            self, "Policy", description=f"What operators of {pipeline.pipeline_name} need."
+            # Constant: another description is another policy (AWS::IAM::ManagedPolicy).
+            self,
+            "Policy",
+            description="What operators of a packaging pipeline need.",
         )
         self._see_the_stack()
         self._run(pipeline)

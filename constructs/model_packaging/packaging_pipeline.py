@@ -103,6 +103,11 @@ class PackagingPipeline(Construct):
         self.packaged_s3_uri = config.pipeline_s3_loc
         refuse_loop(self.output_s3_uris, model.events, setting="pipeline_s3_loc")
         _require_same_region(config, Stack.of(self))
+        if not self.writes_by_execution and any(one.registers_package for one in self._following):
+            raise ValueError(
+                "output_per_execution: False is given, and a package is registered: the next one "
+                "would be written over what may be approved by then; leave it out"
+            )
         self._bridge = DefinitionBridge(Stack.of(self))
         self._store = rendering_store(self)
         self.pipeline_name = config.pipeline_name

@@ -95,6 +95,8 @@ class PipelineTrigger(Construct):
             self._occasion = f"for {' and '.join(map(str, started_by))}"
         self._state = "ENABLED" if enabled else "DISABLED"
         self._events = _events_of(pipeline) if started_by is None else tuple(started_by)
+        if not self._events:
+            raise ValueError("started_by is empty; name the events that start the pipeline")
         self._values = [
             _parameter_values(event, parameters or {}, pipeline) for event in self._events
         ]

@@ -62,7 +62,7 @@ def takes_s3_managed_encryption_only(bucket: s3.IBucket, prefix: str) -> bool:
         statement.get("Condition")
         for statement in document["Statement"]
         if statement["Effect"] == "Deny"
-        and statement["Action"] == "s3:PutObject"
-        and statement["Resource"] in covering
+        and statement.get("Action") == "s3:PutObject"
+        and statement.get("Resource") in covering
     ]
     return all(condition in denied for condition in _REFUSED)

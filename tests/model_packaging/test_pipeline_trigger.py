@@ -547,3 +547,9 @@ def test_the_limits_are_those_of_the_service() -> None:
     assert limits("MaximumRetryAttempts") == {"min": 0, "max": pipeline_trigger.MAX_RETRY_ATTEMPTS}
     age = limits("MaximumEventAgeInSeconds")
     assert (age["min"], age["max"]) == pipeline_trigger.EVENT_AGE_SECONDS
+
+
+def test_a_trigger_without_an_event_is_refused(stack: Stack) -> None:
+    pipeline = ExistingPipeline("arn:aws:sagemaker:eu-west-1:111122223333:pipeline/churn")
+    with pytest.raises(ValueError, match="started_by is empty; name the events"):
+        PipelineTrigger(stack, "Trigger", pipeline=pipeline, started_by=[])

@@ -69,6 +69,13 @@ class TestName:
         assert bench.report["source"]["name_checked"] is True
         assert bench.report["ignored_inputs"] == [sibling]
 
+    def test_a_folder_that_came_along_is_left_aside(self, bench, run, announced):
+        announced()
+        bench.put_model(MODEL)
+        bench.put_model(OTHER, "model.tar.gz-v2/model.tar.gz")
+        assert run().exit_code == 0
+        assert bench.report["ignored_inputs"] == ["model.tar.gz-v2"]
+
     def test_an_archive_under_any_name_is_the_one_that_was_announced(self, bench, run, announced):
         announced("s3://bucket/models/churn", etag=md5(MODEL))
         bench.put_model(OTHER, "churn-next.tar.gz")

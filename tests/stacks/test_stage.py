@@ -320,6 +320,18 @@ CAUTIONS = [
     ({"alarms": {}}, ["alarms: alarms are made, but nobody is told; write the addresses"]),
     ({"alarms": {"emails": ["a@b.c"]}}, []),
     ({"alarms": {"topic_arn": "arn:aws:sns:eu-west-1:111122223333:ops"}}, []),
+    ({"bucket": {"delete_packages_after_days": 60}}, []),
+    (
+        {
+            "bucket": {"delete_packages_after_days": 60},
+            "registration": {
+                "model_package_group": "churn",
+                "framework": "sklearn",
+                "framework_version": "1.2-1",
+            },
+        },
+        ["bucket.delete_packages_after_days: 60 is given, and packages are registered"],
+    ),
 ]
 
 

@@ -117,7 +117,10 @@ class ContentCheck:
         if self._parts:
             self.why_not = "it was uploaded in parts of a size that is not known"
             return
-        raise BadInput(f"{show(name)} has the MD5 {found[0]}, {another_model(f'{self._etag}')}")
+        raise BadInput(
+            f"{show(name)} has the MD5 {found[0]}, {another_model(f'{self._etag}')}; if nobody "
+            "did, it was encrypted with a KMS key before its bucket refused that: upload it again"
+        )
 
 
 class PartsDigest:

@@ -101,7 +101,7 @@ def find_model(model_dir: str, announcement: Announcement = UNANNOUNCED) -> Arch
     ignored = [other for other in names if other != name]
     for other in ignored:
         came_along = bool(announced) and other.startswith(name)  # an S3 input is a prefix
-        if other not in files or not (is_sidecar(other, name) or came_along):
+        if not (came_along or (other in files and is_sidecar(other, name))):
             raise BadInput(
                 f"the model input holds the archive {show(name)} and also {show(other)}, which is "
                 "not part of it; put it into the archive, or give it as an extra input"

@@ -143,7 +143,8 @@ def test_the_pipeline_may_register_in_this_group_alone(settings: dict[str, Any])
         assert not made.may(f"sagemaker:{action}", f"{LOCAL}:model-package-group/Churn")
     # The step asks for the group first, though there is one.
     for action in ("CreateModelPackageGroup", "AddTags"):
-        assert made.may(f"sagemaker:{action}", f"{LOCAL}:model-package-group/Churn")
+        for name in ("Churn", "churn"):
+            assert made.may(f"sagemaker:{action}", f"{LOCAL}:model-package-group/{name}")
         assert not made.may(f"sagemaker:{action}", f"{LOCAL}:model-package-group/Churned")
     # Nothing documents the group as what is described.
     assert not made.may("sagemaker:DescribeModelPackage", f"{LOCAL}:model-package-group/Churn")
@@ -157,8 +158,11 @@ def test_the_pipeline_may_read_the_report_and_the_package(settings: dict[str, An
     # "Access denied for bucket", says CreateModelPackage otherwise.
     assert made.may("s3:GetObject", f"{below}/e1/packaged_model_artifacts/model.tar.gz")
     assert not made.may("s3:GetObject", f"{below}/e1/packaged_model_artifacts/other.tar.gz")
-    fixed = Registering(settings | {"output_per_execution": False}, env=HERE)
-    assert fixed.may("s3:GetObject", f"{below}/{report}")
+
+
+def test_a_registered_package_is_never_written_over(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="output_per_execution: False is given, and a package is"):
+        Registering(settings | {"output_per_execution": False}, env=HERE)
 
 
 def test_the_image_is_that_of_the_region_or_the_one_given(settings: dict[str, Any]) -> None:
