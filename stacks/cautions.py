@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from model_packaging.step import PackageStepConfig
 from stacks.stage import StageSettings
 
 
@@ -27,6 +28,15 @@ def cautions(stage: str, settings: StageSettings) -> Iterator[tuple[str, str]]:
                 f"names too, such as {prefix + '-old/'!r}, whose objects count as models then; "
                 f"write {prefix + '/'!r} for this folder alone",
             )
+    packaging, fields = settings.packaging, PackageStepConfig.model_fields
+    fixed, caching = "output_per_execution", "enable_caching_package_step"
+    if packaging.get(fixed) is False and packaging.get(caching, fields[caching].default) is True:
+        yield (
+            "model-packaging:cachedPackageWrittenOver",
+            f"stages.{stage}.packaging.{fixed}: False is given, and caching is on: a hit of "
+            "SageMaker's cache gives a place where another model's package may lie by then; leave "
+            f"it out, or write a packaging.{caching} of false",
+        )
     kept = settings.bucket.delete_packages_after_days
     if settings.registration is not None and kept is not None:
         yield (

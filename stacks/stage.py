@@ -1,8 +1,7 @@
 """The stages that cdk.json describes: where each is deployed, how large, and how strict."""
 
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from aws_cdk import aws_logs as logs
@@ -20,16 +19,16 @@ from model_packaging.models.model_objects import overlap
 from model_packaging.models.training_job import MODEL_SUFFIX
 from model_packaging.monitoring.alarms import RUNBOOK
 from model_packaging.monitoring.execution_notifications import ExecutionEnd
-from model_packaging.step import InvalidConfigError, PackageStepConfig
+from model_packaging.step import InvalidConfigError
 from model_packaging.step.sdk.sklearn_image import require_region
 from model_packaging.step.service_model import closest
-from model_packaging.step.settings.durations import most_days
 from model_packaging.step.settings.instances import DEFAULT_INSTANCE_TYPE, DEFAULT_VOLUME_SIZE
 from model_packaging.step.settings.job import DEFAULT_RUNTIME_IN_SECONDS
 from model_packaging.step.settings.sagemaker_shapes import InstanceType, SageMakerShape, Subnets
 from model_packaging.step.settings.strict import StrictInteger, StrictNumber, StrictTruth
 from stacks import default_names
-from stacks.key_filters import job_name_prefix, key_prefix, suffix_problem, upload_prefix
+from stacks.clashes import clashes
+from stacks.key_filters import job_name_prefix, key_prefix, upload_prefix
 from stacks.registration_settings import made_group, registration_problems
 from stacks.step_settings import step_problems
 
@@ -372,33 +371,8 @@ class StageSettings(_Settings):
         return [
             *step_problems(self),
             *registration_problems(self),
-            *self._suffix_problems(),
-            *self._cache_problems(),
+            *clashes(self),
         ]
-
-    def _suffix_problems(self) -> Iterator[str]:
-        # A packager of the stage's own may read what the library's does not.
-        own_packager = "processing_source_dir" in self.packaging
-        if not own_packager and (problem := suffix_problem(self.trigger.suffix)):
-            yield f"trigger.suffix: {problem}"
-
-    def _cache_problems(self) -> Iterator[str]:
-        # "Caching pipeline steps": a hit gives the earlier output's place, not its content.
-        caching, expiry = "enable_caching_package_step", "cache_expires_after"
-        fields, kept = PackageStepConfig.model_fields, self.bucket.delete_packages_after_days
-        known = self.packaging.get(expiry, fields[expiry].default)
-        if kept is None or not self.packaging.get(caching, fields[caching].default):
-            return
-        try:
-            days = most_days(known)
-        except (TypeError, ValueError):
-            return  # is reported as what it is
-        if kept < days:
-            yield (
-                f"bucket.delete_packages_after_days: {kept} is given, and packaging.{expiry} is "
-                f"{known!r}: SageMaker's cache would give packages that are deleted; write "
-                f"{math.ceil(days)} or more, or a packaging.{expiry} of 'P{kept}D' or less"
-            )
 
 
 def read_stage(name: str, stages: Mapping[str, Mapping[str, Any]]) -> StageSettings:

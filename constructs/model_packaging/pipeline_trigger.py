@@ -1,5 +1,6 @@
 """What starts the pipeline: an EventBridge rule, its role and its dead-letter queue."""
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -129,6 +130,8 @@ class PipelineTrigger(Construct):
                 )
 
     def _refuse_second_start(self, pipeline_arn: str) -> None:
+        for event, known in itertools.combinations(self._events, 2):
+            refuse_repetition(event, known)
         # The same token is the same text, wherever it stands.
         for other in self.node.root.node.find_all():
             if isinstance(other, PipelineTrigger) and other._pipeline_arn == pipeline_arn:

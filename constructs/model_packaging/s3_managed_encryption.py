@@ -62,7 +62,11 @@ def takes_s3_managed_encryption_only(bucket: s3.IBucket, prefix: str) -> bool:
         statement.get("Condition")
         for statement in document["Statement"]
         if statement["Effect"] == "Deny"
-        and statement.get("Action") == "s3:PutObject"
-        and statement.get("Resource") in covering
+        and "s3:PutObject" in _listed(statement.get("Action"))
+        and any(resource in covering for resource in _listed(statement.get("Resource")))
     ]
     return all(condition in denied for condition in _REFUSED)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -30,6 +30,7 @@ class CallError(JobError):
     """
 
     def __init__(self, action: str, code: str, message: str) -> None:
+        # The action and the service's own words; no document gives the words before them.
         super().__init__(
             f"ClientError: Failed to invoke sagemaker:{action}. Error Details: {code}: {message}"
         )

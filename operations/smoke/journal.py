@@ -70,11 +70,6 @@ class Journal:
         self.answers: dict[str, str] = {}
         self.imitation = ""
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether a check has failed."""
-        return any(check.outcome == "failed" for check in self.checks)
-
     def say(self, text: str) -> None:
         """Tell of the progress."""
         if not self.quiet:

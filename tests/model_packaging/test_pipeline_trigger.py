@@ -16,6 +16,7 @@ from moto.events.models import EventPattern
 from model_packaging import (
     DeclaredParameters,
     ExistingPipeline,
+    ModelApproved,
     ModelUpload,
     PackageStepConfig,
     PackagingPipeline,
@@ -553,3 +554,21 @@ def test_a_trigger_without_an_event_is_refused(stack: Stack) -> None:
     pipeline = ExistingPipeline("arn:aws:sagemaker:eu-west-1:111122223333:pipeline/churn")
     with pytest.raises(ValueError, match="started_by is empty; name the events"):
         PipelineTrigger(stack, "Trigger", pipeline=pipeline, started_by=[])
+
+
+def test_one_occasion_starts_a_pipeline_once_also_of_one_trigger(stack: Stack) -> None:
+    pipeline = ExistingPipeline(ARN, parameters=DeclaredParameters(["ModelPackageArn"]))
+    approved = ModelApproved("churn", {"ModelPackageArn": "$.detail.ModelPackageArn"})
+    with pytest.raises(ValueError, match="start twice"):
+        PipelineTrigger(stack, "Trigger", pipeline=pipeline, started_by=[approved, approved])
+
+
+def test_an_upload_and_an_approval_are_two_occasions(stack: Stack) -> None:
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "models-bucket")
+    approved = ModelApproved("churn")
+    for event in (
+        ModelUpload(bucket),
+        TrainingJobCompleted(bucket, "training/", job_name_prefix="churn-"),
+    ):
+        assert not event.repeats(approved)
+        assert not approved.repeats(event)

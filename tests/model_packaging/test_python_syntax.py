@@ -37,10 +37,13 @@ NEWER = [
     ("match (\n    command\n):\n    case 'go':\n        pass\n", 3, (3, 10)),
     ("try:\n    pass\nexcept* ValueError:\n    pass\n", 3, (3, 11)),
     ("x = a[*b]\n", 1, (3, 11)),
+    ("x = a[0, *b]\n", 1, (3, 11)),
+    ("def first(*items: *Ts): ...\n", 1, (3, 11)),
     ("type Point = tuple[int, int]\n", 1, (3, 12)),
     ("def first[T](items: list[T]) -> T: ...\n", 1, (3, 12)),
     ("class Box[T]: ...\n", 1, (3, 12)),
     ("x = f'{a['b']}'\n", 1, (3, 12)),
+    ("class Box[T = int]: ...\n", 1, (3, 13)),
     ("try:\n    pass\nexcept ValueError, TypeError:\n    pass\n", 3, (3, 14)),
     ("x = t'{a}'\n", 1, (3, 14)),
 ]
@@ -64,7 +67,8 @@ def test_what_a_later_python_reads_is_left_to_it(
 ) -> None:
     assert syntax_error(source.encode()) is None
     error = SyntaxError("invalid syntax", ("script", line, 1, None))
-    for version, expected in (((3, 8), True), (since, False)):
+    before = (since[0], since[1] - 1)
+    for version, expected in (((3, 8), True), (before, True), (since, False)):
         monkeypatch.setattr(sys, "version_info", version)
         assert may_be_newer(source, error) is expected
         assert in_the_container.may_be_newer(source, error) is expected

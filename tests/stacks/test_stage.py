@@ -170,6 +170,17 @@ TOO_LATE: list[dict[str, Any]] = [
     *({"trigger": {"prefix": prefix}} for prefix in ("packaged/in/", "packaged", "p")),
     *({"trigger": TRAINING | {"training_prefix": prefix}} for prefix in ("/training/", "", "t?/")),
     {"trigger": TRAINING | {"kind": "upload-or-training-job", "training_prefix": "models/jobs/"}},
+    {
+        "customer_key": False,
+        "trigger": TRAINING
+        | {"kind": "upload-or-training-job", "training_prefix": "models/jobs/", "suffix": ".tgz"},
+    },
+    {"region": "us-east-1", "customer_key": KEY},
+    {"region": "us-east-1", "bootstrap_key": KEY},
+    {
+        "region": "us-east-1",
+        "alarms": {"topic_arn": "arn:aws:sns:eu-west-1:111122223333:ops"},
+    },
     {"trigger": TRAINING | {"training_job_name_prefix": "churn_"}},
     *({"trigger": {"suffix": suffix}} for suffix in (".zip", ".pkl", ".tar.zst", "", "model")),
     {"customer_key": "yes"},
@@ -321,6 +332,11 @@ CAUTIONS = [
     ({"alarms": {"emails": ["a@b.c"]}}, []),
     ({"alarms": {"topic_arn": "arn:aws:sns:eu-west-1:111122223333:ops"}}, []),
     ({"bucket": {"delete_packages_after_days": 60}}, []),
+    (
+        {"packaging": {"output_per_execution": False}},
+        ["packaging.output_per_execution: False is given, and caching is on"],
+    ),
+    ({"packaging": {"output_per_execution": False, "enable_caching_package_step": False}}, []),
     (
         {
             "bucket": {"delete_packages_after_days": 60},

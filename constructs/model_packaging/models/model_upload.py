@@ -100,4 +100,5 @@ class ModelUpload(ModelEvent):
 
     def repeats(self, other: ModelEvent) -> bool:
         """Whether one model could raise both this event and another."""
-        return self.models.overlaps(other.models)
+        models = getattr(other, "models", None)  # an approval has none
+        return isinstance(models, ModelObjects) and self.models.overlaps(models)

@@ -119,4 +119,5 @@ class TrainingJobCompleted(ModelEvent):
             self.job_name_prefix, other.job_name_prefix
         ):
             return False
-        return self.models.overlaps(other.models)
+        models = getattr(other, "models", None)  # an approval has none
+        return isinstance(models, ModelObjects) and self.models.overlaps(models)

@@ -18,6 +18,7 @@ NEWER_STATEMENTS = (
     ((3, 11), r"\bexcept\s*\*"),  # PEP 654
     ((3, 12), r"^\s*type\s+\w+"),  # PEP 695, like the next
     ((3, 12), r"^\s*(class|(async\s+)?def)\s+\w+\s*\["),
+    ((3, 13), r"^\s*(class|(async\s+)?def|type)\s+\w+\s*\[[^\]]*="),  # PEP 696
     ((3, 14), r"\bexcept\s+[\w.]+\s*,"),  # PEP 758
     ((3, 15), r"^\s*lazy\s+(import|from)\b"),  # PEP 810
 )
@@ -25,7 +26,7 @@ NEWER_STATEMENTS = (
 NEWER_EXPRESSIONS = (
     ((3, 9), r"^\s*@|\bin\s*\*"),  # PEP 614, and what the new parser reads
     ((3, 10), r":="),  # without parentheses in an index or a set
-    ((3, 11), r"\[\s*\*"),  # PEP 646
+    ((3, 11), r"\[[^\]]*\*|\*\w+\s*:\s*\*"),  # PEP 646
     ((3, 12), r"\b([fF][rR]?|[rR][fF])[\"']"),  # PEP 701
     ((3, 14), r"\b([tT][rR]?|[rR][tT])[\"']"),  # PEP 750
     ((3, 15), r"[\[({]\s*\*.*\bfor\b"),  # PEP 798

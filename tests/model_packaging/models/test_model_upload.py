@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, CfnParameter, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from model_packaging import ArtifactBucket, ModelUpload
@@ -148,3 +149,31 @@ def test_of_an_imported_bucket_nothing_is_claimed_unless_you_say_so(bucket: s3.I
     assert "MIMS_MODEL_ETAG_IS_MD5" not in ModelUpload(bucket).bind(context()).environment
     told = ModelUpload(bucket, etag_is_md5=True).bind(context()).environment
     assert told["MIMS_MODEL_ETAG_IS_MD5"] == "true"
+
+
+def test_statements_that_the_cdk_merges_still_say_what_an_etag_is() -> None:
+    app = App(context={"@aws-cdk/aws-iam:minimizePolicies": True})
+    artifacts = ArtifactBucket(Stack(app, "Stack"), "Artifacts")
+    for resource in ("other/*", "more/*"):
+        artifacts.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:PutObject"],
+                resources=[artifacts.bucket.arn_for_objects(resource)],
+                conditions={
+                    "Null": {
+                        "s3:x-amz-server-side-encryption-customer-algorithm": "false",
+                    }
+                },
+            )
+        )
+    artifacts.bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            not_actions=["s3:*"],
+            resources=["*"],
+        )
+    )
+    assert ModelUpload(artifacts.bucket).knows_md5
